@@ -1,0 +1,1 @@
+"""The verbs: `verb(ctx, …) -> noun`, one module each."""

@@ -1,0 +1,1 @@
+"""The speakers: the only files that print."""

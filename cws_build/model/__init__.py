@@ -1,0 +1,1 @@
+"""The nouns: pure values, no I/O."""

@@ -1,0 +1,100 @@
+"""Images as the cloud describes them, and the questions asked about them."""
+
+from __future__ import annotations
+
+import msgspec
+
+DIGEST_TAG = "cws:digest"
+"""The chain digest of the last layer; only an image that has it counts as ready."""
+RUN_TAG = "cws:run"
+"""The run that made a resource."""
+EXPIRES_TAG = "cws:expires"
+"""ISO 8601 time after which ``reap`` may remove a resource whoever made it."""
+TEMPLATE_TAG = "cws:template"
+ARCHITECTURE_TAG = "cws:architecture"
+LAYERS_TAG = "cws:layers"
+"""Names and short digests of the layers; see `layer_tags`."""
+
+_TAG_VALUE = 256
+_SHORT = 12
+
+
+class Ami(msgspec.Struct, frozen=True, kw_only=True):
+    """One image in one region."""
+
+    id: str
+    region: str
+    name: str
+    owner: str
+    architecture: str
+    state: str
+    created: str
+    """ISO 8601 UTC."""
+    description: str = ""
+    deprecated: str = ""
+    """When it became or becomes deprecated, ISO 8601 UTC; empty for never."""
+    tags: dict[str, str] = {}
+    root_device: str = ""
+    volume_gb: int = 0
+    """Size of the root volume."""
+    snapshots: tuple[str, ...] = ()
+    imds: str = ""
+    """``v2.0`` when machines of it demand IMDSv2."""
+
+
+class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look for: a value, so that it can be shown, cached and compared.
+
+    ``owners`` is mandatory unless ids are given: a search among everybody's images finds what strangers put there.
+    """
+
+    owners: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Name patterns; ``*`` and ``?`` are wildcards."""
+    tags: dict[str, tuple[str, ...]] = {}
+    architecture: str = ""
+    states: tuple[str, ...] = ("available",)
+
+
+class Resource(msgspec.Struct, frozen=True, order=True):
+    """A cloud resource that a run made."""
+
+    kind: str
+    """``instance``, ``volume``, ``snapshot``, ``image``, ``key_pair`` or ``security_group``."""
+    id: str
+    region: str
+    run: str = ""
+    expires: str = ""
+    created: str = ""
+    detail: str = ""
+    """What its price depends on: an instance type, a size."""
+    ready: bool = False
+    """An image that is finished, or a snapshot behind one: never reaped."""
+
+
+def newest(images: list[Ami]) -> list[Ami]:
+    """Sort images: not deprecated first, then newest, then name, then id, so that equal input gives equal order."""
+    by_name = sorted(images, key=lambda ami: (ami.name, ami.id))
+    by_age = sorted(by_name, key=lambda ami: ami.created, reverse=True)
+    return sorted(by_age, key=lambda ami: bool(ami.deprecated))
+
+
+def layer_tags(layers: list[tuple[str, str]]) -> dict[str, str]:
+    """Return tags that list layers as ``name=digest`` words, cut to what a tag can hold, in as many as needed."""
+    tags: dict[str, str] = {}
+    words = [f"{name}={digest[:_SHORT]}" for name, digest in layers]
+    while words:
+        taken = [words.pop(0)]
+        while words and len(" ".join([*taken, words[0]])) <= _TAG_VALUE:
+            taken.append(words.pop(0))
+        key = LAYERS_TAG if not tags else f"{LAYERS_TAG}.{len(tags) + 1}"
+        tags[key] = " ".join(taken)[:_TAG_VALUE]
+    return tags
+
+
+def layers_from_tags(tags: dict[str, str]) -> list[tuple[str, str]]:
+    """Read back what `layer_tags` wrote: (name, short digest) in order."""
+    keys = [LAYERS_TAG, *(f"{LAYERS_TAG}.{count}" for count in range(2, 50))]
+    words = [word for key in keys for word in tags.get(key, "").split()]
+    return [(name, digest) for name, _, digest in (word.partition("=") for word in words)]

@@ -1,0 +1,30 @@
+"""The tags of an image: what it is, where it is from, what made it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cws_build.model.image import ARCHITECTURE_TAG, DIGEST_TAG, TEMPLATE_TAG, layer_tags
+
+if TYPE_CHECKING:
+    from cws_build.model.recipe import Recipe
+
+PARTIAL_TAG = "cws:partial"
+"""``3/9`` on an image that holds the first 3 of 9 layers."""
+RESIDUE_TAG = "cws:residue"
+"""On a partial image kept from a failed bake: the layer that failed, whose traces it may hold."""
+
+
+def content_tags(recipe: Recipe, count: int) -> dict[str, str]:
+    """Return the tags that say what an image of the first ``count`` layers holds."""
+    layers = recipe.layers[:count]
+    tags = {
+        "Name": f"{recipe.template} {recipe.version}"[:256],
+        TEMPLATE_TAG: recipe.template[:256],
+        "cws:version": recipe.version[:256],
+        ARCHITECTURE_TAG: recipe.architecture,
+        "cws:base": recipe.base,
+        DIGEST_TAG: layers[-1].digest if layers else recipe.root,
+        **layer_tags([(layer.name, layer.digest) for layer in layers]),
+    }
+    return tags if count == len(recipe.layers) else tags | {PARTIAL_TAG: f"{count}/{len(recipe.layers)}"}

@@ -1,0 +1,176 @@
+"""Recipe -> workspace: the folder that one run works in.
+
+The layout is ansible-runner's, with Packer's beside it, and a person can work in it by hand::
+
+    project/    playbook.yml  ansible.cfg  roles/  callback_plugins/
+    inventory/  env/          what ansible-runner reads at launch
+    packer/     build.pkr.hcl plugins.pkr.hcl
+    recipe.json               layers with their digests
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cws_build.library import role_files
+from cws_build.model import quoting
+from cws_build.model.packer_versions import Capabilities
+from cws_build.model.recipe import Recipe
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from cws_build.library import Library
+
+_ANSIBLE_CFG = """\
+# Rendered by cws-build. Paths are relative to this file.
+[defaults]
+roles_path = roles
+callback_plugins = callback_plugins
+callbacks_enabled = cws_events
+host_key_checking = false
+interpreter_python = auto_silent
+retry_files_enabled = false
+nocows = true
+timeout = 30
+
+[ssh_connection]
+pipelining = true
+ssh_args = -o ControlMaster=auto -o ControlPersist=120s -o ServerAliveInterval=15
+"""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine that an image is baked on."""
+
+    instance_type: str
+    volume_gb: int
+    root_device: str
+    ssh_user: str
+    filter: dict[str, str] | None = None
+    """``owner`` and ``name`` pattern of the base image; None where only an id is known."""
+
+
+class ImageLabels(msgspec.Struct, frozen=True, kw_only=True):
+    """What the finished image is called."""
+
+    name: str
+    description: str
+    tags: dict[str, str]
+
+
+class Workspace(msgspec.Struct, frozen=True):
+    """A rendered folder."""
+
+    folder: Path
+
+    @property
+    def packer(self) -> Path:
+        """Where Packer runs."""
+        return self.folder / "packer"
+
+    @property
+    def project(self) -> Path:
+        """Where Ansible's playbook, settings and roles are."""
+        return self.folder / "project"
+
+
+class Rendering(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a workspace is made from."""
+
+    recipe: Recipe
+    machine: Machine
+    image: ImageLabels
+    capabilities: Capabilities
+
+
+def render(rendering: Rendering, library: Library, folder: Path) -> Workspace:
+    """Write a workspace into ``folder``, which is created; files of an earlier rendering are replaced."""
+    workspace = Workspace(folder)
+    for part in ("project/roles", "inventory", "env", "packer"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    _write_texts(rendering, library, workspace)
+    for role in sorted({layer.role for layer in rendering.recipe.layers} | {"sysprep"}):
+        _copy_role(library.role(role), workspace.project / "roles" / role)
+    callbacks = workspace.project / "callback_plugins"
+    callbacks.mkdir(exist_ok=True)
+    shutil.copy2(library.file("playbooks", "callback_plugins", "cws_events.py"), callbacks)
+    return workspace
+
+
+def render_texts(rendering: Rendering, library: Library) -> dict[str, str]:
+    """Return the files that depend on the recipe, by their path inside the workspace."""
+    values = {
+        "recipe": rendering.recipe,
+        "machine": rendering.machine,
+        "image": rendering.image,
+        "capabilities": rendering.capabilities,
+        "record": record(rendering.recipe),
+    }
+    texts = {
+        "packer/build.pkr.hcl": _skeleton(library, "packer", "build.pkr.hcl.j2").render(values),
+        "project/playbook.yml": _skeleton(library, "playbooks", "playbook.yml.j2").render(values),
+        "project/ansible.cfg": _ANSIBLE_CFG,
+        "recipe.json": json.dumps(msgspec.to_builtins(rendering.recipe), indent=2, sort_keys=True) + "\n",
+    }
+    if rendering.capabilities.required_plugins:
+        texts["packer/plugins.pkr.hcl"] = library.file("packer", "plugins.pkr.hcl").read_text()
+    return texts
+
+
+def record(recipe: Recipe) -> dict[str, Any]:
+    """Return what a finished machine says of itself: which recipe, and the layers in their order."""
+    return {
+        "template": recipe.template,
+        "version": recipe.version,
+        "architecture": recipe.architecture,
+        "base": recipe.base,
+        "layers": [{"name": layer.name, "digest": layer.digest} for layer in recipe.layers],
+    }
+
+
+def _write_texts(rendering: Rendering, library: Library, workspace: Workspace) -> None:
+    texts = render_texts(rendering, library)
+    if "packer/plugins.pkr.hcl" not in texts:
+        (workspace.packer / "plugins.pkr.hcl").unlink(missing_ok=True)
+    for name, text in texts.items():
+        (workspace.folder / name).write_text(text, encoding="utf-8")
+
+
+def _copy_role(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    for file in role_files(source):
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, place)
+
+
+def _skeleton(library: Library, part: str, name: str) -> jinja2.Template:
+    return _template(library.file(part, name).read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(maxsize=8)
+def _template(text: str) -> jinja2.Template:
+    return _environment().from_string(text)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    import jinja2.sandbox
+
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    filters = {"hcl": quoting.hcl, "go": quoting.go, "yaml": quoting.yaml, "comment": quoting.comment}
+    environment.filters.update(filters)
+    return environment

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from cws_build.model.events import Event
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cws_build.model.image import Ami, ImageQuery, Resource
 
 Emit = Callable[[Event], None]
 """Where events go."""
@@ -66,6 +71,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """``cleanup`` or ``abort``."""
     run: str = ""
     subject: str = ""
+    region: str = ""
+    """The one region that the build runs in; the stream's resources are reported there."""
     log: Path
     """Every line Packer printed, scrubbed, is kept here."""
     events: Path
@@ -84,8 +91,17 @@ class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
 class Packer(Protocol):
     """The Packer binary. The names are its own subcommands."""
 
+    @property
+    def executable(self) -> str:
+        """The path of the binary; raises ToolMissing."""
+        ...
+
     def version(self) -> PackerVersion:
         """Ask the binary for its version; raises ToolMissing."""
+        ...
+
+    def plugins(self) -> list[str]:
+        """Return the plugins that the binary finds, by file name; empty for one that has its plugins built in."""
         ...
 
     def validate(self, request: BuildRequest) -> None:
@@ -94,4 +110,154 @@ class Packer(Protocol):
 
     def build(self, request: BuildRequest, emit: Emit, cancel: Cancel) -> BuildReport:
         """Run one build, streaming events; never raises for a failed build, the report tells."""
+        ...
+
+
+class Cloud(Protocol):
+    """One account in one region. Every method raises `CloudError` or one of its children."""
+
+    region: str
+
+    def images(self, query: ImageQuery) -> list[Ami]:
+        """Return all images that answer a query, every page of them, in no particular order."""
+        ...
+
+    def parameter(self, name: str) -> str | None:
+        """Return the value of an SSM parameter, None where there is none."""
+        ...
+
+    def identity(self) -> str:
+        """Return the ARN of whoever the credentials belong to."""
+        ...
+
+    def import_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> None:
+        """Register a public key."""
+        ...
+
+    def create_group(self, name: str, subnet: str, cidr: str, tags: Mapping[str, str]) -> str:
+        """Make a security group in the subnet's network, or in the default one, that admits SSH from ``cidr``.
+
+        Returns its id.
+        """
+        ...
+
+    def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Set tags on resources."""
+        ...
+
+    def demand_imdsv2(self, resource: str) -> None:
+        """Make an instance, or all machines started from an image, refuse the old metadata protocol."""
+        ...
+
+    def resources(self, runs: Sequence[str]) -> list[Resource]:
+        """Return everything that carries the run tag; of the given runs only, or of all when none are given."""
+        ...
+
+    def untagged_images(self, names: Sequence[str]) -> list[Resource]:
+        """Return own images by name, and the snapshots behind them: what a tool made and died before tagging."""
+        ...
+
+    def remove(self, resource: Resource) -> None:
+        """Remove a resource and wait until it is gone; removing what is gone already is no error."""
+        ...
+
+    def address(self, instance: str) -> str:
+        """Return the address at which a machine can be reached: its public one, else its private one."""
+        ...
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run wrote down of itself before it touched anything."""
+
+    id: str
+    verb: str
+    subject: str
+    account: str
+    """``aws`` or the endpoint of the sandbox: a run is only reaped where it ran."""
+    region: str
+    digest: str = ""
+    image_name: str = ""
+    """The name that the image will get, for finding it before it has tags."""
+    started: str = ""
+    expires: str = ""
+    """ISO 8601 UTC; from then on its resources count as abandoned wherever they are seen."""
+
+
+class Run(Protocol):
+    """One run's folder and journal. A line is on disk before the resource that it names is asked for."""
+
+    info: RunInfo
+    folder: Path
+
+    def intend(self, kind: str, name: str) -> None:
+        """Write down that a resource is about to be asked for."""
+        ...
+
+    def made(self, kind: str, ident: str) -> None:
+        """Write down that a resource exists."""
+        ...
+
+    def gone(self, kind: str, ident: str) -> None:
+        """Write down that a resource was removed, or was handed over as a result."""
+        ...
+
+    def keep(self, until: str) -> None:
+        """Write down that resources stay on purpose until a time."""
+        ...
+
+    def finish(self, outcome: str, result: object = None) -> None:
+        """Close the journal: nothing of this run is left, but what `keep` named. Keep the result, JSON-ready."""
+        ...
+
+
+class PastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a run from its journal."""
+
+    info: RunInfo
+    folder: Path
+    alive: bool
+    """Its process still runs."""
+    finished: bool
+    kept_until: str = ""
+    open: tuple[tuple[str, str], ...] = ()
+    """Resources written down and not seen gone: (kind, id or name)."""
+
+
+class Runs(Protocol):
+    """All runs of this user on this machine."""
+
+    def begin(self, info: RunInfo) -> AbstractContextManager[Run]:
+        """Open a run: its folder, its journal, and a lock that the kernel frees when the process dies."""
+        ...
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return the results that finished runs kept, oldest first."""
+        ...
+
+    def recipe(self, run: str) -> dict[str, Any] | None:
+        """Return the recipe that a run of this machine worked on, None for a run of another one."""
+        ...
+
+    def past(self) -> list[PastRun]:
+        """Return every run there is a folder of, oldest first."""
+        ...
+
+    def lock(self, name: str, waiting: Callable[[], None], cancel: Cancel) -> AbstractContextManager[None]:
+        """Hold a named lock among all processes of this machine; ``waiting`` is called once when it is taken."""
+        ...
+
+    def end_children(self, run: PastRun) -> None:
+        """End the processes that a dead run left behind, giving them time to clean up themselves."""
+        ...
+
+    def forget(self, run: PastRun) -> None:
+        """Close a dead run's journal after nothing of it is left."""
+        ...
+
+
+class KeyMaker(Protocol):
+    """Makes SSH key pairs."""
+
+    def __call__(self, path: Path, comment: str) -> str:
+        """Write a new ed25519 private key to ``path``, readable by its owner alone; return the public key."""
         ...

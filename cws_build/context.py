@@ -1,0 +1,63 @@
+"""Every seam in one value: what a verb is given besides its own words."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from cws_build.errors import ToolMissing
+    from cws_build.library import Library
+    from cws_build.model.settings import Settings
+    from cws_build.ports import Cloud, Emit, KeyMaker, Packer, Runs
+
+
+class Account(Protocol):
+    """The account that a command works in: AWS's, or the sandbox's."""
+
+    endpoint: str
+    """Where its EC2 API is, when it is not AWS's own."""
+
+    @property
+    def region(self) -> str:
+        """The region that a command works in unless it names another."""
+        ...
+
+    def cloud(self, region: str = "") -> Cloud:
+        """Return one of its regions, the default one when none is named."""
+        ...
+
+    def environment(self) -> Mapping[str, str]:
+        """Return its credentials as environment variables for tools."""
+        ...
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the outside world is to a verb. Made by `cws_build.wiring`, or by a test."""
+
+    settings: Settings
+    library: Library
+    emit: Emit
+    runs: Runs
+    state: Path
+    account: Callable[[], Account]
+    """Starts the sandbox, or reads the AWS configuration, when first called."""
+    packer: Callable[[], Packer]
+    make_key: KeyMaker
+    ansible_version: Callable[[], str]
+    sandbox_lacks: Callable[[], Sequence[ToolMissing]]
+    """What the sandbox would need and is not there."""
+    sandbox: bool = False
+    clock: Callable[[], datetime] = utc_now
+    cancel: threading.Event = field(default_factory=threading.Event)

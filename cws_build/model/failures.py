@@ -1,0 +1,49 @@
+"""Known failures: what a line of Packer's, Ansible's or AWS's means, and what to do next."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cws_build.model.failure_rows import ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why something failed and what a person does about it."""
+
+    code: str
+    """A stable word for programs, such as ``quota`` or ``ssh_timeout``."""
+    cause: str
+    """One sentence."""
+    hint: str
+    """The next command, flag or setting."""
+    line: str = ""
+    """The line that told."""
+
+
+_COMPILED = tuple((re.compile(row.pattern), row) for row in ROWS)
+
+CODES: tuple[str, ...] = tuple(row.code for row in ROWS)
+"""The code of every row, in their order."""
+
+
+def explain(lines: Iterable[str]) -> Explanation | None:
+    """Find the known failure in error records, output lines, or an AWS error's code and message.
+
+    Args:
+        lines: The texts to look at, such as ``[*report.errors, *report.outcome.tail]`` or ``[code, message]``.
+
+    Returns:
+        The first row that fits any line, with that line; None when the failure is not known.
+    """
+    texts = list(lines)
+    for pattern, row in _COMPILED:
+        for text in texts:
+            if pattern.search(text):
+                return Explanation(code=row.code, cause=row.cause, hint=row.hint, line=text)
+    return None

@@ -1,0 +1,148 @@
+"""What a bake would do: reuse, start from a prefix, or start from the base image; with minutes and dollars."""
+
+from __future__ import annotations
+
+import platform
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cws_build.actions.compile import Compiled, compile_template
+from cws_build.data import price_book
+from cws_build.errors import NoAmiError
+from cws_build.model import estimate
+from cws_build.model.baking import BakePlan, Start
+from cws_build.model.image import DIGEST_TAG, Ami, ImageQuery, newest
+from cws_build.model.image_tags import RESIDUE_TAG
+from cws_build.model.quoting import comment
+
+if TYPE_CHECKING:
+    from cws_build.context import Context
+    from cws_build.model.baking import BakeRequest
+    from cws_build.model.recipe import Recipe
+    from cws_build.ports import Cloud
+
+_SMALLEST_ROOT_GB = 20
+
+
+def compile_for(ctx: Context, request: BakeRequest) -> Compiled:
+    """Compile what a request names; raises InputError with every mistake."""
+    architecture = request.architecture
+    if ctx.sandbox and not architecture:
+        architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return compile_template(
+        ctx.library, request.template, request.parameters, architecture=architecture, version=request.version
+    )
+
+
+def plan_bake(ctx: Context, compiled: Compiled, request: BakeRequest) -> BakePlan:
+    """Decide what a bake has to do. Asks one DescribeImages, and for the base image only when nothing is reused.
+
+    Raises:
+        NoAmiError: There is no base image in this region.
+        CloudError: The account cannot be asked.
+    """
+    cloud = ctx.account().cloud(request.region)
+    recipe = compiled.recipe
+    found = [] if request.refresh else _prefixes(ctx, cloud, recipe)
+    if found and found[0].layers == len(recipe.layers):
+        return _plan(ctx, compiled, cloud, found[0].ami, None)
+    start = found[0] if found else Start(kind="base", ami=_base_image(cloud, compiled))
+    return _plan(ctx, compiled, cloud, None, start)
+
+
+def _prefixes(ctx: Context, cloud: Cloud, recipe: Recipe) -> list[Start]:
+    """Return the images that hold a prefix of the recipe, the longest first, newest first among equals."""
+    lengths = recipe.prefixes()
+    query = ImageQuery(owners=("self",), tags={DIGEST_TAG: tuple(lengths)}, architecture=recipe.architecture)
+    young = [ami for ami in newest(cloud.images(query)) if _is_young(ctx, ami) and not ami.deprecated]
+    clean_first = sorted(young, key=lambda ami: RESIDUE_TAG in ami.tags)
+    starts = [Start(kind="prefix", ami=ami, layers=lengths[ami.tags[DIGEST_TAG]]) for ami in clean_first]
+    return sorted(starts, key=lambda start: start.layers, reverse=True)
+
+
+def _is_young(ctx: Context, ami: Ami) -> bool:
+    days = ctx.settings.bake.max_age_days
+    return not days or ctx.clock() - datetime.fromisoformat(ami.created) < timedelta(days=days)
+
+
+def _base_image(cloud: Cloud, compiled: Compiled) -> Ami:
+    base, arch = compiled.base, compiled.recipe.architecture
+    if base.family == "ami":
+        return _mapped_image(cloud, compiled)
+    ident = cloud.parameter(base.ssm_parameter[arch]) if arch in base.ssm_parameter else None
+    query = ImageQuery(ids=(ident,)) if ident else _by_name(base.owner, base.name_pattern.get(arch, ""), arch)
+    found = newest(cloud.images(query)) if ident or query.names else []
+    if not found:
+        raise NoAmiError(
+            f"no image of the base {base.name} for {arch} in {cloud.region}",
+            hint=f"its publisher is account {base.owner}; try another --region or --arch",
+        )
+    return found[0]
+
+
+def _by_name(owner: str, pattern: str, architecture: str) -> ImageQuery:
+    return ImageQuery(owners=(owner,), names=(pattern,) if pattern else (), architecture=architecture)
+
+
+def _mapped_image(cloud: Cloud, compiled: Compiled) -> Ami:
+    """Return the image that the template names for this region."""
+    config, arch, region = compiled.template.ami_config, compiled.recipe.architecture, cloud.region
+    by_arch = {str(key): ami for key, ami in config.amis.get(region, {}).items()} if config else {}
+    named = by_arch.get(arch) or (config.ami_mappings.get(region) if config else None)
+    if not named:
+        raise NoAmiError(
+            f"{compiled.recipe.template} starts from an image of its own and names none for {arch} in {region}",
+            hint="add it under ami_config.ami_mappings, or choose one of its regions with --region",
+        )
+    found = cloud.images(ImageQuery(ids=(named,)))
+    if not found:
+        raise NoAmiError(f"{named}, which {compiled.recipe.template} names for {region}, is not available there")
+    return found[0]
+
+
+def _plan(ctx: Context, compiled: Compiled, cloud: Cloud, reused: Ami | None, start: Start | None) -> BakePlan:
+    recipe, settings, prices = compiled.recipe, ctx.settings.bake, price_book()
+    kind = settings.instance_types.get(recipe.architecture, "")
+    volume = _volume_gb(compiled, start.ami if start else None)
+    time = _estimate(ctx, recipe, start) if start else None
+    hourly = None if ctx.sandbox else prices.on_demand(kind, cloud.region)
+    storage = None if ctx.sandbox else prices.snapshot(cloud.region)
+    return BakePlan(
+        recipe=recipe,
+        region=cloud.region,
+        reused=reused,
+        start=start,
+        instance_type=kind,
+        volume_gb=volume,
+        estimate=time,
+        build_usd=hourly * time.p50 / 3600 if hourly is not None and time else None,
+        storage_usd_month=storage * (reused.volume_gb if reused else volume) if storage is not None else None,
+        warnings=_warnings(start),
+    )
+
+
+def _volume_gb(compiled: Compiled, ami: Ami | None) -> int:
+    wanted = compiled.template.instance_defaults.root_volume_gb or _SMALLEST_ROOT_GB
+    return max(wanted, ami.volume_gb if ami else 0)
+
+
+def _estimate(ctx: Context, recipe: Recipe, start: Start) -> estimate.Estimate:
+    missing = recipe.layers[start.layers :]
+    same = [
+        float(result["seconds"])
+        for result in ctx.runs.results()
+        if result.get("digest") == recipe.digest and result.get("started_from", {}).get("layers") == start.layers
+    ]
+    return estimate.of_bake(missing, same)
+
+
+def _warnings(start: Start | None) -> tuple[str, ...]:
+    said = []
+    if start and start.kind == "base" and "stand-in" in start.ami.description:
+        said.append(f"{start.ami.name} is a {comment(start.ami.description)}")
+    if start and RESIDUE_TAG in start.ami.tags:
+        said.append(
+            f"{start.ami.id} was kept from a failed bake and holds traces of the layer {start.ami.tags[RESIDUE_TAG]};"
+            " --refresh bakes from the base image"
+        )
+    return tuple(said)

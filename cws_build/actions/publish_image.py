@@ -1,0 +1,78 @@
+"""The last step of a build: tags that say what the image is. An image without them is nobody's result."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cws_build.errors import CloudError
+from cws_build.model.events import StepFinished
+from cws_build.model.image import RUN_TAG, Ami, ImageQuery
+from cws_build.model.image_tags import RESIDUE_TAG, content_tags
+
+if TYPE_CHECKING:
+    from cws_build.actions.build_image import Build
+    from cws_build.context import Context
+    from cws_build.ports import Cloud
+
+
+class Published(msgspec.Struct, frozen=True):
+    """An image that Packer made."""
+
+    ami_id: str
+    layers: int
+    """How many of the recipe's layers it holds."""
+    residue: str = ""
+    """The layer that failed on it."""
+
+
+def publish_image(ctx: Context, build: Build, cloud: Cloud, image: Published, tools: str) -> Ami:
+    """Tag an image and its snapshots as what they are, and close the old metadata protocol on it.
+
+    The digest goes on last of all: whoever finds it may rely on everything else.
+
+    Raises:
+        CloudError: The account refused or failed.
+    """
+    began = time.monotonic()
+    ami = _described(cloud, image.ami_id)
+    if ami.imds != "v2.0":
+        cloud.demand_imdsv2(ami.id)
+    tags = _origin_tags(ctx, build, tools) | content_tags(build.plan.recipe, image.layers)
+    if image.residue:
+        tags[RESIDUE_TAG] = image.residue[:256]
+    if ami.snapshots:
+        cloud.tag(ami.snapshots, tags)
+    cloud.tag([ami.id], tags)
+    for kind, ident in [("image", ami.id), *(("snapshot", snapshot) for snapshot in ami.snapshots)]:
+        build.run.gone(kind, ident)
+    title = "published the image" if not image.residue else "kept the finished layers as a partial image"
+    seconds = time.monotonic() - began
+    ctx.emit(
+        StepFinished(
+            run=build.run.info.id, subject=build.run.info.subject, title=title, outcome=ami.id, seconds=seconds
+        )
+    )
+    return _described(cloud, image.ami_id)
+
+
+def _described(cloud: Cloud, ident: str) -> Ami:
+    found = cloud.images(ImageQuery(ids=(ident,), states=()))
+    if not found:
+        raise CloudError(f"{ident} was made and is gone again", hint="was it deregistered by somebody's clean-up?")
+    return found[0]
+
+
+def _origin_tags(ctx: Context, build: Build, tools: str) -> dict[str, str]:
+    start = build.plan.start
+    origin = {"cws:started-from": start.ami.id} if start else {}
+    if start:
+        origin["cws:base-ami"] = start.ami.id if start.kind == "base" else start.ami.tags.get("cws:base-ami", "")
+    return {
+        RUN_TAG: build.run.info.id,
+        "cws:baked-at": ctx.clock().isoformat(timespec="seconds"),
+        "cws:tools": tools,
+        **origin,
+    }

@@ -1,0 +1,81 @@
+"""A build that failed: what a person needs to know, and a machine to look at if they asked for one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from cws_build.errors import BakeFailed, CloudError, Interrupted
+from cws_build.model.events import Notice
+from cws_build.model.failures import explain
+from cws_build.model.image import EXPIRES_TAG
+
+if TYPE_CHECKING:
+    from cws_build.actions.build_image import Build
+    from cws_build.actions.builder_access import Access
+    from cws_build.actions.watch_build import Watch
+    from cws_build.context import Context
+    from cws_build.model.events import TaskFinished
+    from cws_build.ports import BuildReport, Cloud
+
+
+def raise_failure(build: Build, report: BuildReport, watch: Watch, partial: str) -> NoReturn:
+    """Raise what became of a build, in the words of the task that failed, never of an exit status.
+
+    Args:
+        build: The build.
+        report: What Packer said.
+        watch: What was seen while it ran.
+        partial: Id of the image that keeps the finished layers; empty for none.
+    """
+    if report.outcome.interrupted:
+        raise Interrupted(f"stopped while baking {build.run.info.subject}; Packer has removed its machine")
+    details: dict[str, object] = {"log": str(build.run.folder / "packer.log"), "run": build.run.info.id}
+    if partial:
+        details["partial_ami"] = partial
+    if watch.failure:
+        raise _task_failed(build, watch.failure, details)
+    known = explain([*report.errors, *report.outcome.tail])
+    said = "; ".join(report.errors) or " ".join(report.outcome.tail[-2:]) or f"exit status {report.outcome.code}"
+    raise BakeFailed(
+        f"Packer could not bake {build.run.info.subject}: {known.cause if known else said}",
+        hint=known.hint if known else f"its log: {details['log']}",
+        details=details | {"errors": list(report.errors)},
+    )
+
+
+def _task_failed(build: Build, task: TaskFinished, details: dict[str, object]) -> BakeFailed:
+    known = explain([task.message, *task.output.splitlines()]) if task.status == "unreachable" else None
+    again = f"cws-build bake {build.plan.recipe.template}"
+    resume = f"mend it and run `{again}` again; it goes on from the finished layers"
+    look = f"`{again} --on-failure keep` leaves the machine for a look"
+    return BakeFailed(
+        f"layer {task.layer} failed in task '{task.task}' ({task.path}): {task.message}",
+        hint=(known.hint if known else "") or (resume if "partial_ami" in details else look),
+        details=details | {"layer": task.layer, "task": task.task, "path": task.path, "output": task.output},
+    )
+
+
+def keep_machine(ctx: Context, build: Build, cloud: Cloud, access: Access, watch: Watch) -> None:
+    """Keep a failed builder under a lease, and say how to reach it."""
+    instance = watch.resources.get("instance")
+    if instance is None:
+        return
+    access.keep = True
+    until = (ctx.clock() + timedelta(minutes=ctx.settings.bake.keep_minutes)).isoformat(timespec="seconds")
+    build.run.keep(until)
+    try:
+        cloud.tag([instance, access.group], {EXPIRES_TAG: until})
+        address = cloud.address(instance)
+    except CloudError as error:
+        ctx.emit(Notice(run=build.run.info.id, message=error.message, level="warning"))
+        address = instance
+    user = build.compiled.base.ssh_user or "ec2-user"
+    ctx.emit(
+        Notice(
+            run=build.run.info.id,
+            subject=build.run.info.subject,
+            message=f"{instance} keeps running until {until}: ssh -i {access.key_file} {user}@{address}",
+            hint=f"cws-build reap --run {build.run.info.id} removes it before",
+        )
+    )

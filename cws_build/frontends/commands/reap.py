@@ -1,0 +1,53 @@
+"""``cws-build reap``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cws_build.errors import CloudError, InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from cws_build.frontends.invocation import Invocation
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this word."""
+    parser.add_argument("--dry-run", action="store_true", help="list what would go, remove nothing")
+    parser.add_argument("--older-than", default="", metavar="D", help="only what is older, such as 30m, 6h, 2d")
+    parser.add_argument("--run", default="", metavar="ID", help="this run only, even what it keeps on purpose")
+    parser.add_argument("--regions", default="", metavar="R,…", help="look there as well")
+
+
+def run(invocation: Invocation) -> int:
+    """Find, and remove unless told not to."""
+    from cws_build.actions.reap import ReapRequest, reap
+
+    args = invocation.args
+    request = ReapRequest(
+        dry_run=args.dry_run,
+        older_than=_seconds(args.older_than),
+        run=args.run,
+        regions=tuple(filter(None, args.regions.split(","))),
+    )
+    reaped = reap(invocation.context, request)
+    verb = "would remove" if reaped.dry_run else "removed"
+    lines = [f"{verb} {r.kind} {r.id} in {r.region} {r.detail}".rstrip() for r in reaped.resources]
+    invocation.result(reaped, "\n".join(lines) or "nothing was left behind")
+    if reaped.failed:
+        reasons = "; ".join(f"{ident}: {reason}" for ident, reason in reaped.failed.items())
+        raise CloudError(f"some of it is still there: {reasons}", hint="run cws-build reap again in a minute")
+    return 0
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return 0.0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not match:
+        raise InputError(f"'{text}' is not a duration", hint="such as 30m, 6h, 2d")
+    return float(match.group(1)) * _UNITS[match.group(2)]

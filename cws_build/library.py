@@ -18,7 +18,7 @@ _IGNORED = {"__pycache__", "README.md", ".DS_Store"}
 def builtin_library() -> Path:
     """Return the library that comes with the project: the checkout's top level, or the wheel's data."""
     package = Path(__file__).resolve().parent
-    inside_wheel = package / "library"
+    inside_wheel = package / "builtin"
     return inside_wheel if inside_wheel.is_dir() else package.parent
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Account(Protocol):
     """The account that a command works in: AWS's, or the sandbox's."""
 
+    name: str
+    """``aws``, or ``sandbox``, whose address changes from one start to the next."""
     endpoint: str
     """Where its EC2 API is, when it is not AWS's own."""
 

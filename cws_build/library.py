@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from cws_build.model.recipe import files_digest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_INCLUDED = re.compile(r"(?:include|import)_role:\s*\n\s+name:\s*[\"']?([a-z][a-z0-9_]*)")
 _IGNORED = {"__pycache__", "README.md", ".DS_Store"}
 
 
@@ -67,10 +69,24 @@ class Library:
         return self.file("playbooks", "roles", name)
 
     @functools.cache  # noqa: B019  a library lives as long as the process that reads it
+    def role_closure(self, name: str) -> tuple[str, ...]:
+        """Return a role and all roles that its tasks include, the role itself first."""
+        found = [name]
+        for role in found:
+            for file in sorted(self.role(role).glob("tasks/*.yml")):
+                named = _INCLUDED.findall(file.read_text(encoding="utf-8"))
+                found += [other for other in dict.fromkeys(named) if other not in found]
+        return tuple(found)
+
+    @functools.cache  # noqa: B019  as above
     def role_digest(self, name: str) -> str:
-        """Return the digest of a role's files: their paths inside the role and their content."""
-        root = self.role(name)
-        return files_digest((str(path.relative_to(root)), path.read_bytes()) for path in role_files(root))
+        """Return the digest of what a role does: paths and content of its files, and of the roles it includes."""
+        own = self.role(name)
+        files = [(str(path.relative_to(own)), path.read_bytes()) for path in role_files(own)]
+        for other in self.role_closure(name)[1:]:
+            root = self.role(other)
+            files += [(f"../{other}/{path.relative_to(root)}", path.read_bytes()) for path in role_files(root)]
+        return files_digest(files)
 
     def plugin_files(self) -> Iterator[Path]:
         """Yield the plugin files of all libraries, the built-in ones first."""

@@ -145,6 +145,10 @@ class Cloud(Protocol):
         """Set tags on resources."""
         ...
 
+    def describe(self, image: str, text: str) -> None:
+        """Set the description of an image."""
+        ...
+
     def demand_imdsv2(self, resource: str) -> None:
         """Make an instance, or all machines started from an image, refuse the old metadata protocol."""
         ...
@@ -173,7 +177,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     verb: str
     subject: str
     account: str
-    """``aws`` or the endpoint of the sandbox: a run is only reaped where it ran."""
+    """``aws`` or ``sandbox``: a run is only reaped where it ran."""
     region: str
     digest: str = ""
     image_name: str = ""

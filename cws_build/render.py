@@ -95,8 +95,11 @@ def render(rendering: Rendering, library: Library, folder: Path) -> Workspace:
     workspace = Workspace(folder)
     for part in ("project/roles", "inventory", "env", "packer"):
         (folder / part).mkdir(parents=True, exist_ok=True)
+    roles = {layer.role for layer in rendering.recipe.layers} | {"sysprep"}
+    for role in _rendered_before(folder) - roles:
+        shutil.rmtree(workspace.project / "roles" / role, ignore_errors=True)
     _write_texts(rendering, library, workspace)
-    for role in sorted({layer.role for layer in rendering.recipe.layers} | {"sysprep"}):
+    for role in sorted(roles):
         _copy_role(library.role(role), workspace.project / "roles" / role)
     callbacks = workspace.project / "callback_plugins"
     callbacks.mkdir(exist_ok=True)
@@ -133,6 +136,14 @@ def record(recipe: Recipe) -> dict[str, Any]:
         "base": recipe.base,
         "layers": [{"name": layer.name, "digest": layer.digest} for layer in recipe.layers],
     }
+
+
+def _rendered_before(folder: Path) -> set[str]:
+    """Return the roles of an earlier rendering, by its own word: what else is in a folder is not ours to remove."""
+    try:
+        return {layer.role for layer in msgspec.json.decode((folder / "recipe.json").read_bytes(), type=Recipe).layers}
+    except (OSError, msgspec.DecodeError):
+        return set()
 
 
 def _write_texts(rendering: Rendering, library: Library, workspace: Workspace) -> None:

@@ -82,13 +82,15 @@ def _fan_out(library: Library, show: Emit) -> Emit:
 def _account(settings: Settings, emit: Emit) -> Account:
     from cws_build.drivers import aws
 
+    models = cache_dir() / "botocore"
     if not settings.sandbox:
-        return aws.Account(profile=settings.profile, region=settings.region)
+        return aws.Account(profile=settings.profile, region=settings.region, models=models)
     place = sandbox().ensure(emit)
     return aws.Account(
         region=settings.region or place.region,
         endpoint=place.url,
         credentials=(place.access_key, place.secret_key),
+        models=models,
     )
 
 

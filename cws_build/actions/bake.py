@@ -92,7 +92,7 @@ def _info(ctx: Context, plan: BakePlan) -> RunInfo:
         id=ident,
         verb="bake",
         subject=f"{recipe.template} {recipe.architecture}",
-        account=ctx.account().endpoint or "aws",
+        account=ctx.account().name,
         region=plan.region,
         digest=recipe.digest,
         image_name=_image_name(
@@ -133,7 +133,7 @@ def _reused(plan: BakePlan, seconds: float) -> BakeResult:
 
 
 def _lock_name(ctx: Context, plan: BakePlan) -> str:
-    where = repr((ctx.account().endpoint, ctx.settings.profile, plan.region, plan.recipe.digest))
+    where = repr((ctx.account().name, ctx.settings.profile, plan.region, plan.recipe.digest))
     return hashlib.sha256(where.encode()).hexdigest()[:32]
 
 
@@ -144,7 +144,7 @@ def _say_waiting(ctx: Context, plan: BakePlan) -> None:
 
 def _reap_forerunners(ctx: Context, plan: BakePlan) -> None:
     """Remove what a crashed bake of the same recipe left behind: its key pair would stand in the way."""
-    account = ctx.account().endpoint or "aws"
+    account = ctx.account().name
     for past in ctx.runs.past():
         same = past.info.digest == plan.recipe.digest and past.info.account == account
         if same and past.info.region == plan.region and not (past.alive or past.finished):

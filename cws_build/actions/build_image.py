@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cws_build import __version__
-from cws_build.actions.builder_access import Access, builder_access
+from cws_build.actions.builder_access import Access, builder_access, remove
 from cws_build.actions.compile import Compiled
 from cws_build.actions.publish_image import Published, publish_image
 from cws_build.actions.report_failure import keep_machine, raise_failure
 from cws_build.actions.watch_build import Watch
 from cws_build.model.baking import BakePlan, BakeResult, LayerTime, started_from
 from cws_build.model.events import StepFinished
-from cws_build.model.image import RUN_TAG, TEMPLATE_TAG, Ami
-from cws_build.model.image_tags import content_tags
+from cws_build.model.image import RUN_TAG, TEMPLATE_TAG, Ami, Resource
+from cws_build.model.image_tags import RESIDUE_TAG, content_tags, image_description
 from cws_build.model.packer_versions import capabilities
 from cws_build.model.quoting import go
 from cws_build.ports import BuildReport, BuildRequest, Run
@@ -24,10 +24,7 @@ from cws_build.render import ImageLabels, Machine, Rendering, Workspace, render
 
 if TYPE_CHECKING:
     from cws_build.context import Context
-
-_DESCRIPTION = 255
-"""EC2's limit for the description of an image, in characters."""
-
+    from cws_build.ports import Cloud
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one build is about."""
@@ -64,6 +61,7 @@ def build_image(ctx: Context, build: Build) -> BakeResult:
             if build.keep and not report.outcome.interrupted:
                 keep_machine(ctx, build, cloud, access, watch)
             raise_failure(build, report, watch, made)
+        _retire_start(ctx, build, cloud)
     return _result(build, ami, watch, time.monotonic() - began, version)
 
 
@@ -84,11 +82,20 @@ def rendering_of(ctx: Context, compiled: Compiled, plan: BakePlan | None = None)
         ),
         image=ImageLabels(
             name=f"cws-{recipe.template}-{arch}-{recipe.digest[:12]}"[-128:],
-            description=recipe.description[:_DESCRIPTION],
+            description=image_description(recipe),
             tags=content_tags(recipe, len(recipe.layers)),
         ),
         capabilities=capabilities(ctx.packer().version()),
     )
+
+
+def _retire_start(ctx: Context, build: Build, cloud: Cloud) -> None:
+    """Remove the partial image that a failed bake had kept for this one: it has served."""
+    start = build.plan.start
+    if start and RESIDUE_TAG in start.ami.tags:
+        parts = [("image", start.ami.id), *(("snapshot", snapshot) for snapshot in start.ami.snapshots)]
+        for kind, ident in parts:
+            remove(ctx, build, cloud, Resource(kind, ident, cloud.region))
 
 
 def _versions(ctx: Context) -> tuple[str, str]:
@@ -121,6 +128,7 @@ def _request(ctx: Context, build: Build, access: Access, workspace: Workspace) -
         on_error="abort" if build.keep else "cleanup",
         run=info.id,
         subject=info.subject,
+        region=build.plan.region,
         log=folder / "packer.log",
         events=folder / "tasks.jsonl",
     )

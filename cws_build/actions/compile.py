@@ -69,7 +69,7 @@ def compile_template(
         root=root,
         layers=chain(root, [(spec, library.role_digest(spec.role)) for spec in specs]),
     )
-    return Compiled(template=template, base=base, recipe=recipe, secrets=secrets_of(template))
+    return Compiled(template=template, base=base, recipe=recipe, secrets=secrets_of(template, values))
 
 
 def _architecture(template: Template, wanted: str) -> str:

@@ -11,7 +11,7 @@ from cws_build.data import price_book
 from cws_build.errors import NoAmiError
 from cws_build.model import estimate
 from cws_build.model.baking import BakePlan, Start
-from cws_build.model.image import DIGEST_TAG, Ami, ImageQuery, newest
+from cws_build.model.image import DIGEST_TAG, TEMPLATE_TAG, Ami, ImageQuery, newest
 from cws_build.model.image_tags import RESIDUE_TAG
 from cws_build.model.quoting import comment
 
@@ -55,7 +55,9 @@ def _prefixes(ctx: Context, cloud: Cloud, recipe: Recipe) -> list[Start]:
     lengths = recipe.prefixes()
     query = ImageQuery(owners=("self",), tags={DIGEST_TAG: tuple(lengths)}, architecture=recipe.architecture)
     young = [ami for ami in newest(cloud.images(query)) if _is_young(ctx, ami) and not ami.deprecated]
-    clean_first = sorted(young, key=lambda ami: RESIDUE_TAG in ami.tags)
+    # What a failed layer may have left on a partial image is the business of its own template alone.
+    fit = [ami for ami in young if RESIDUE_TAG not in ami.tags or ami.tags.get(TEMPLATE_TAG) == recipe.template]
+    clean_first = sorted(fit, key=lambda ami: RESIDUE_TAG in ami.tags)
     starts = [Start(kind="prefix", ami=ami, layers=lengths[ami.tags[DIGEST_TAG]]) for ami in clean_first]
     return sorted(starts, key=lambda start: start.layers, reverse=True)
 

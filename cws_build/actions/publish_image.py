@@ -10,7 +10,7 @@ import msgspec
 from cws_build.errors import CloudError
 from cws_build.model.events import StepFinished
 from cws_build.model.image import RUN_TAG, Ami, ImageQuery
-from cws_build.model.image_tags import RESIDUE_TAG, content_tags
+from cws_build.model.image_tags import RESIDUE_TAG, content_tags, image_description
 
 if TYPE_CHECKING:
     from cws_build.actions.build_image import Build
@@ -40,6 +40,9 @@ def publish_image(ctx: Context, build: Build, cloud: Cloud, image: Published, to
     ami = _described(cloud, image.ami_id)
     if ami.imds != "v2.0":
         cloud.demand_imdsv2(ami.id)
+    description = image_description(build.plan.recipe)
+    if ami.description != description:
+        cloud.describe(ami.id, description)
     tags = _origin_tags(ctx, build, tools) | content_tags(build.plan.recipe, image.layers)
     if image.residue:
         tags[RESIDUE_TAG] = image.residue[:256]

@@ -51,7 +51,7 @@ def reap(ctx: Context, request: ReapRequest) -> Reaped:
         InputError: A run was named that is unknown, or alive.
         CloudError: The account cannot be asked.
     """
-    past = [run for run in ctx.runs.past() if run.info.account == (ctx.account().endpoint or "aws")]
+    past = [run for run in ctx.runs.past() if run.info.account == ctx.account().name]
     dead = _dead(ctx, past, request)
     found: list[Resource] = []
     for region in _regions(ctx, past, request):

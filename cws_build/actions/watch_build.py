@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from cws_build.errors import CloudError
 from cws_build.model.events import LayerFinished, Notice, ResourceSeen, TaskFinished
 
@@ -47,13 +45,7 @@ class Watch:
                 self._task(event)
             elif isinstance(event, ResourceSeen):
                 self._resource(event)
-        self._emit(self._placed(event))
-
-    def _placed(self, event: Event) -> Event:
-        """Packer does not say the region: one build works in one."""
-        if isinstance(event, ResourceSeen) and not event.region:
-            return msgspec.structs.replace(event, region=self._cloud.region)
-        return event
+        self._emit(event)
 
     def _task(self, event: TaskFinished) -> None:
         failed = event.status in {"failed", "unreachable"} and not event.ignored

@@ -9,16 +9,18 @@ import msgspec
 from cws_build.actions.plan_bake import compile_for
 from cws_build.model.image import DIGEST_TAG, RUN_TAG, TEMPLATE_TAG, ImageQuery, layers_from_tags, newest
 from cws_build.model.image_tags import PARTIAL_TAG
+from cws_build.model.masking import masked
 from cws_build.model.recipe import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cws_build.context import Context
     from cws_build.model.baking import BakeRequest
     from cws_build.model.recipe import Layer, Recipe
 
-_SHORT = 60
+_LONGEST = 120
+"""Characters of one difference."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -55,7 +57,8 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 def explain_bake(ctx: Context, request: BakeRequest) -> Why:
     """Compare a template's recipe with its newest image; raises InputError or CloudError."""
-    recipe = compile_for(ctx, request).recipe
+    compiled = compile_for(ctx, request)
+    recipe = compiled.recipe
     cloud = ctx.account().cloud(request.region)
     query = ImageQuery(owners=("self",), tags={TEMPLATE_TAG: (recipe.template,)}, architecture=recipe.architecture)
     whole = [ami for ami in cloud.images(query) if DIGEST_TAG in ami.tags and PARTIAL_TAG not in ami.tags]
@@ -68,8 +71,13 @@ def explain_bake(ctx: Context, request: BakeRequest) -> Why:
         region=cloud.region,
         ami_id=None if image is None else image.id,
         up_to_date=bool(same),
-        changes=() if same or image is None else _changes(recipe, image.tags, ctx),
+        changes=() if same or image is None else _shown(_changes(recipe, image.tags, ctx), compiled.secrets),
     )
+
+
+def _shown(changes: Iterable[Change], secrets: Iterable[str]) -> tuple[Change, ...]:
+    """Mask the secrets in what differs, then cut it to what can be read at a glance."""
+    return tuple(Change(c.layer, c.kind, tuple(map(_brief, masked(c.fields, secrets)))) for c in changes)
 
 
 def _changes(recipe: Recipe, tags: dict[str, str], ctx: Context) -> tuple[Change, ...]:
@@ -100,15 +108,26 @@ def _fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     found = []
     for key in sorted({*before, *after}):
         old, new = before.get(key), after.get(key)
-        if isinstance(old, list) and isinstance(new, list):
-            found += [f"{key}: - {_brief(item)}" for item in old if item not in new]
-            found += [f"{key}: + {_brief(item)}" for item in new if item not in old]
-        elif old != new:
-            found.append(f"{key}: {_brief(old)} -> {_brief(new)}")
+        if old != new:
+            found += [f"{key}: {told}" for told in _differences(old, new)]
     return found
 
 
-def _brief(value: object) -> str:
-    text = value if isinstance(value, str) else canonical(value)
+def _differences(old: object, new: object) -> list[str]:
+    """Tell two different values apart: lists by item, scripts by line, anything else as a whole."""
+    if isinstance(old, str) and isinstance(new, str) and "\n" in old + new:
+        old, new = old.splitlines(), new.splitlines()
+    if not (isinstance(old, list) and isinstance(new, list)):
+        return [f"{_text(old)} -> {_text(new)}"]
+    told = [f"- {_text(item)}" for item in old if item not in new]
+    told += [f"+ {_text(item)}" for item in new if item not in old]
+    return told or ["the same in another order"]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else canonical(value)
+
+
+def _brief(text: str) -> str:
     line = text.strip().replace("\n", "⏎")
-    return line if len(line) <= _SHORT else f"{line[: _SHORT - 1]}…"
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -1,4 +1,4 @@
-"""AWS, and the sandbox, through botocore's clients: the only file that imports boto3.
+"""AWS, and the sandbox, through botocore's clients, which are what boto3 hands out too: the only file that imports it.
 
 One session serves all regions: its parsed service model is shared, and clients are made under a lock, because
 clients are safe to share between threads and sessions are not.
@@ -10,14 +10,16 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cws_build.drivers.aws_model import pruned_models
 from cws_build.errors import AccessDenied, CloudError, InputError, LimitExceeded, ResourceNotFound
 from cws_build.model.failures import explain
 from cws_build.model.image import DIGEST_TAG, EXPIRES_TAG, RUN_TAG, Ami, ImageQuery, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    import boto3
+    from botocore.session import Session
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import FilterTypeDef, ImageTypeDef
 
@@ -34,34 +36,35 @@ class Account:
         region: The region to work in; empty for the configured one.
         endpoint: Another endpoint for all services, such as the sandbox's.
         credentials: Access key and secret, for an endpoint that has its own.
+        models: Folder in which pruned service models are kept; None for botocore's full ones.
     """
 
     def __init__(
-        self, *, profile: str = "", region: str = "", endpoint: str = "", credentials: tuple[str, str] | None = None
+        self,
+        *,
+        profile: str = "",
+        region: str = "",
+        endpoint: str = "",
+        credentials: tuple[str, str] | None = None,
+        models: Path | None = None,
     ) -> None:
         self._named = (profile, region)
+        self._models = models
         self.endpoint = endpoint
+        self.name = "sandbox" if endpoint else "aws"
         self._credentials = credentials
         self._lock = threading.Lock()
         self._clouds: dict[str, AwsCloud] = {}
-        self._session: boto3.Session | None = None
+        self._session: Session | None = None
 
     @property
-    def session(self) -> boto3.Session:
+    def session(self) -> Session:
         """The one session; raises InputError for a profile that does not exist."""
         if self._session is None:
-            import boto3
             from botocore.exceptions import ProfileNotFound
 
-            profile, region = self._named
-            key, secret = self._credentials or (None, None)
             try:
-                self._session = boto3.Session(
-                    profile_name=profile or None,
-                    region_name=region or None,
-                    aws_access_key_id=key,
-                    aws_secret_access_key=secret,
-                )
+                self._session = _open_session(self._named[0], self._credentials, self._models)
             except ProfileNotFound as error:
                 raise InputError(str(error), hint="aws configure list-profiles") from error
         return self._session
@@ -69,10 +72,10 @@ class Account:
     @property
     def region(self) -> str:
         """The region to work in; raises InputError where none is configured."""
-        named = self._named[1] or self.session.region_name
+        named = self._named[1] or self.session.get_config_variable("region")
         if not named:
             raise InputError("no region is configured", hint="give --region, or set AWS_REGION")
-        return named
+        return str(named)
 
     def cloud(self, region: str = "") -> AwsCloud:
         """Return one region's cloud; raises InputError for a region that no partition has."""
@@ -82,7 +85,7 @@ class Account:
                 self._clouds[name] = AwsCloud(self, name, self._client("ec2", name))
             return self._clouds[name]
 
-    def client(self, service: str, region: str) -> Any:  # noqa: ANN401  boto3 makes client types at run time
+    def client(self, service: str, region: str) -> Any:  # noqa: ANN401  botocore makes client types at run time
         """Return a client of another service."""
         with self._lock:
             return self._client(service, region)
@@ -93,8 +96,7 @@ class Account:
 
         config = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=10, read_timeout=60)
         try:
-            make: Any = self.session.client
-            return make(service, region, endpoint_url=self.endpoint or None, config=config)
+            return self.session.create_client(service, region, endpoint_url=self.endpoint or None, config=config)
         except InvalidRegionError as error:
             raise InputError(f"'{region}' is not a region", hint="cws-build doctor lists the configured one") from error
 
@@ -112,6 +114,22 @@ class Account:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         values = (frozen.access_key, frozen.secret_key, frozen.token)
         return {name: value for name, value in zip(names, values, strict=True) if value}
+
+
+def _open_session(profile: str, credentials: tuple[str, str] | None, models: Path | None) -> Session:
+    """Open a session; a user's own service models, wherever they are configured, come before the pruned ones."""
+    import botocore
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
+    session = Session(profile=profile or None)
+    if credentials:
+        session.set_credentials(*credentials)
+    own = session.get_config_variable("data_path")
+    pruned = None if own or models is None else pruned_models(Loader(), botocore.__version__, models)
+    if pruned:
+        session.set_config_variable("data_path", str(pruned))
+    return session
 
 
 _LOGIN = "aws configure, or aws sso login, or try it without an account: --sandbox"
@@ -227,6 +245,11 @@ class AwsCloud:
         """See the port."""
         with translated(f"tagging {', '.join(ids)} in {self.region}"):
             self._ec2.create_tags(Resources=list(ids), Tags=_tags(tags))
+
+    def describe(self, image: str, text: str) -> None:
+        """See the port."""
+        with translated(f"describing {image}"):
+            self._ec2.modify_image_attribute(ImageId=image, Description={"Value": text})
 
     def demand_imdsv2(self, resource: str) -> None:
         """See the port."""

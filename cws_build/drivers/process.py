@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import selectors
 import shutil
@@ -39,7 +38,6 @@ _MARK = "CWS_CHILD"  # a variable by which a child's descendants are found again
 _POLL = 0.2  # seconds between two looks at ``cancel``
 _LEFTOVERS = 2.0  # seconds for what is left in the pipes
 _TAIL = 40  # lines
-_PIPE_BYTES = 1 << 20
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -199,13 +197,10 @@ class _Child:
         """Let the child hold the reading ends too, so that it survives our death long enough to clean up.
 
         A Go program dies of SIGPIPE at its next word once nobody can read its stdout. What it still says then
-        ends in the pipe's buffer, which is made as large as an ordinary user may.
+        ends in the pipe's buffer: 4 KiB at least, 64 KiB mostly. No larger one is asked for, as the kernel
+        counts all buffers of a user together and gives small ones once they are too many.
         """
-        reading = [ends[0] for ends in self._streams.values()]
-        for end in reading:
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        return reading
+        return [ends[0] for ends in self._streams.values()]
 
     def _close(self, which: str) -> None:
         for ends in self._streams.values():

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from cws_build.errors import CwsError, InputError, Interrupted
-from cws_build.frontends.options import Parser, global_options, with_environment
+from cws_build.frontends.options import Parser, asks_for_json, first_word, global_options, refuse, with_environment
 from cws_build.frontends.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from cws_build.frontends.console import Show
 
 _ABOUT = "Bake workstation images, and provision what an image lacks, from one template."
+_REPORT = "run it again with --debug and report what that prints: https://github.com/cws-build/cws-build/issues"
 _EPILOG = "cws-build WORD --help explains each word. First steps: cws-build --sandbox bake python-ml"
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; nothing but a bug leaves as an exception."""
-    asked_json = "--json" in argv
     try:
         args = parse(argv)
     except CwsError as error:
-        return _speak(asked_json).fail(error, debug=False)
+        return _speak(asks_for_json(argv)).fail(error, debug=False)
     show = _speak(args.json, quiet=args.quiet, verbose=args.verbose)
     cancel = threading.Event()
     with _interruptible(cancel, show):
@@ -37,8 +37,10 @@ def main(argv: Sequence[str]) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse words; raises InputError. ``--help`` and ``--version`` print and exit."""
-    parser = parser_for(next((word for word in argv if word in {verb.name for verb in VERBS}), ""))
-    args = with_environment(parser.parse_args(argv))
+    known, unknown = parser_for(first_word(argv)).parse_known_args(argv)
+    if unknown:
+        refuse(known.asked, unknown[0])
+    args = with_environment(known)
     if not args.word:
         raise InputError("a word is missing", hint="cws-build --help lists them")
     return args
@@ -82,6 +84,8 @@ def _run(args: argparse.Namespace, show: Show, cancel: threading.Event) -> int:
         if args.debug:
             raise
         return show.fail(_from_system(error), debug=False)
+    except Exception as error:  # noqa: BLE001  whatever it is, a person gets a sentence and a next step
+        return show.fail(_bug(error), debug=args.debug)
     finally:
         show.close()
 
@@ -91,6 +95,13 @@ def _from_system(error: OSError) -> CwsError:
     place = f"{error.filename}: " if error.filename else ""
     hint = "df -h shows which disk is full" if error.errno == 28 else ""  # noqa: PLR2004  ENOSPC
     return InputError(f"{place}{error.strerror or error}", hint=hint)
+
+
+def _bug(error: Exception) -> CwsError:
+    """Word what nobody expected; ``--debug`` shows where it was."""
+    found = CwsError(f"this is a bug in cws-build: {type(error).__name__}: {error}", hint=_REPORT)
+    found.__cause__ = error
+    return found
 
 
 def _speak(as_json: bool, *, quiet: bool = False, verbose: bool = False) -> Show:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, NoReturn
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cws_build.errors import InputError
+from cws_build.model.problem import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,12 +17,41 @@ SUPPRESS = argparse.SUPPRESS
 _TRUE = {"1", "true", "yes", "on"}
 
 
+_CHOICE = re.compile(r"argument (?P<of>[^:]+): invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser that raises instead of exiting, so that all mistakes look alike."""
+    """A parser that raises instead of exiting, so that all mistakes look alike.
+
+    Options must be written out: a short form that is unique today may mean two things tomorrow. The parser of
+    the innermost word that was understood is kept in ``asked``.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  argparse's own many
+        super().__init__(allow_abbrev=False, **options)
+        self.set_defaults(asked=self)
 
     def error(self, message: str) -> NoReturn:
-        """Raise InputError with argparse's own words."""
-        raise InputError(message, hint=f"{self.prog} --help")
+        """Raise InputError, with the nearest word where one of a few was expected."""
+        choice = _CHOICE.match(message)
+        if not choice:
+            raise InputError(message, hint=f"{self.prog} --help")
+        known = [name for name in re.split(r"[', ]+", choice["known"]) if name]
+        nearest = did_you_mean(choice["given"], known)
+        raise InputError(
+            f"{choice['of']} cannot be '{choice['given']}', only one of {', '.join(known)}",
+            hint=f"{nearest} {self.prog} --help explains them".lstrip(),
+        )
+
+
+def refuse(parser: Parser, unknown: str) -> NoReturn:
+    """Raise InputError for an option or a word that a parser does not have."""
+    kind = "option" if unknown.startswith("-") else "argument"
+    options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", parser.format_help())
+    nearest = did_you_mean(unknown.partition("=")[0], options) if kind == "option" else ""
+    raise InputError(
+        f"{parser.prog} knows no {kind} '{unknown}'", hint=f"{nearest} {parser.prog} --help lists them".lstrip()
+    )
 
 
 def global_options() -> Parser:
@@ -42,6 +73,23 @@ def global_options() -> Parser:
 
 _FLAGS = ("sandbox", "json", "yes", "quiet", "verbose", "debug")
 _WORDS = ("profile", "region", "packer")
+
+
+def first_word(argv: Sequence[str]) -> str:
+    """Return the word that is asked for, which global options with their values may precede; empty for none."""
+    valued = {"--library", *(f"--{name}" for name in _WORDS)}
+    words = iter(argv)
+    for word in words:
+        if word in valued:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
+
+
+def asks_for_json(argv: Sequence[str]) -> bool:
+    """Tell whether JSON is wanted, also of words that cannot be parsed."""
+    return "--json" in argv or os.environ.get("CWS_BUILD_JSON", "").lower() in _TRUE
 
 
 def with_environment(given: argparse.Namespace) -> argparse.Namespace:

@@ -14,6 +14,14 @@ PARTIAL_TAG = "cws:partial"
 RESIDUE_TAG = "cws:residue"
 """On a partial image kept from a failed bake: the layer that failed, whose traces it may hold."""
 
+_DESCRIPTION = 255
+"""EC2's limit for the description of an image, in characters."""
+
+
+def image_description(recipe: Recipe) -> str:
+    """Return the description of an image of this recipe."""
+    return recipe.description[:_DESCRIPTION]
+
 
 def content_tags(recipe: Recipe, count: int) -> dict[str, str]:
     """Return the tags that say what an image of the first ``count`` layers holds."""

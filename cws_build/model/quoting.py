@@ -40,9 +40,14 @@ def hcl(value: object) -> str:
 
 
 def go(value: object) -> object:
-    """Protect all strings of a value from Go's text/template, which Packer runs over a source's settings."""
+    """Return a value whose strings Packer leaves alone: ``{{`` becomes ``{ {``.
+
+    Packer renders a source's settings as Go templates again and again until nothing changes any more
+    (``interpolate.Render`` in packer-plugin-sdk), so that no escape survives and a literal ``{{`` cannot be
+    written. A bake sets such texts itself when the image is there.
+    """
     if isinstance(value, str):
-        return value.replace("{{", "{{`{{`}}")
+        return re.sub(r"\{(?=\{)", "{ ", value)
     if isinstance(value, Mapping):
         return {go(key): go(item) for key, item in value.items()}
     return value

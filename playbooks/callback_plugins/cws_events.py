@@ -213,7 +213,8 @@ def _explain(result: dict[str, Any]) -> tuple[str, str]:
     output = _tail(*(result.get(name) for name in ("stdout", "module_stdout", "stderr", "module_stderr")))
     message = str(result.get("msg") or result.get("reason") or "").strip()
     if "rc" in result and (not message or "non-zero return code" in message):
-        message = f"non-zero return code {result['rc']}"
+        last = output.rpartition("\n")[2].strip()
+        message = f"{last or 'it printed nothing'} (return code {result['rc']})"
     return (message or output or "the module gave no reason")[:_LONGEST], output
 
 

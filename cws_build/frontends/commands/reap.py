@@ -10,6 +10,7 @@ from cws_build.errors import CloudError, InputError
 if TYPE_CHECKING:
     import argparse
 
+    from cws_build.actions.reap import Reaped
     from cws_build.frontends.invocation import Invocation
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -37,11 +38,22 @@ def run(invocation: Invocation) -> int:
     reaped = reap(invocation.context, request)
     verb = "would remove" if reaped.dry_run else "removed"
     lines = [f"{verb} {r.kind} {r.id} in {r.region} {r.detail}".rstrip() for r in reaped.resources]
-    invocation.result(reaped, "\n".join(lines) or "nothing was left behind")
     if reaped.failed:
-        reasons = "; ".join(f"{ident}: {reason}" for ident, reason in reaped.failed.items())
-        raise CloudError(f"some of it is still there: {reasons}", hint="run cws-build reap again in a minute")
+        raise _unfinished(invocation, reaped, lines)
+    invocation.result(reaped, "\n".join(lines) or "nothing was left behind")
     return 0
+
+
+def _unfinished(invocation: Invocation, reaped: Reaped, lines: list[str]) -> CloudError:
+    """Return the error that tells what is still there; as JSON, it tells what was removed as well."""
+    if not invocation.args.json:
+        invocation.result(None, "\n".join(lines))
+    reasons = "; ".join(f"{ident}: {reason}" for ident, reason in reaped.failed.items())
+    return CloudError(
+        f"some of it is still there: {reasons}",
+        hint="run cws-build reap again in a minute",
+        details={"failed": reaped.failed, "removed": [resource.id for resource in reaped.resources]},
+    )
 
 
 def _seconds(text: str) -> float:

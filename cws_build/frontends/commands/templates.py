@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from cws_build.errors import InputError
 from cws_build.frontends.options import global_options, key_values
+from cws_build.model.events import Notice
+from cws_build.model.problem import Problem
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sized
 
     from cws_build.catalog import Catalog
     from cws_build.frontends.invocation import Invocation
-    from cws_build.model.problem import Problem
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parsers["validate"].add_argument("templates", nargs="*", metavar="T|FILE")
     parsers["validate"].add_argument("--strict", action="store_true", help="unknown keys are errors")
     for name in ("show", "render", "recipe"):
-        parsers[name].add_argument("template", metavar="T")
-        parsers[name].add_argument("--param", action="append", default=[], metavar="K=V")
-        parsers[name].add_argument("--arch", default="", choices=["", "x86_64", "arm64"])
-    parsers["render"].add_argument("--to", required=True, metavar="DIR")
+        parsers[name].add_argument("template", metavar="T", help="name, slug or file of a template")
+    for name in ("render", "recipe"):
+        parsers[name].add_argument("--param", action="append", default=[], metavar="K=V", help="value of a parameter")
+        parsers[name].add_argument("--arch", default="", choices=["x86_64", "arm64"], help="architecture")
+    parsers["render"].add_argument("--to", required=True, metavar="DIR", help="folder to write")
 
 
 def run(invocation: Invocation) -> int:
@@ -73,14 +76,17 @@ def _list(invocation: Invocation) -> int:
         for entry in catalog.entries
     ]
     rows = [f"{value['slug']:24} {value['version']:8} {value['base']:14} {value['description']}" for value in values]
-    broken = [problem for problem in catalog.problems if problem.severity == "error"]
-    rows += [f"! {problem}" for problem in broken]
+    for problem in catalog.problems:
+        if problem.severity == "error":
+            invocation.show(Notice(message=str(problem), level="warning"))
     invocation.result(values, "\n".join(rows) or "there are no templates")
     return 0
 
 
 def _show(invocation: Invocation) -> int:
     from cws_build.model.inheritance import merge
+    from cws_build.model.masking import masked
+    from cws_build.model.template_secrets import secrets_of
 
     catalog = _catalog(invocation)
     template = merge(catalog.lineage(catalog.find(invocation.args.template)))
@@ -97,43 +103,44 @@ def _show(invocation: Invocation) -> int:
     for name, parameter in template.parameters.items():
         choices = f", one of {', '.join(parameter.choices)}" if parameter.choices else ""
         lines.append(f"parameter {name} = {parameter.default}{choices}: {parameter.description}")
-    invocation.result(template, "\n".join(lines))
+    secrets = secrets_of(template)
+    invocation.result(masked(template, secrets), masked("\n".join(lines), secrets))
     return 0
 
 
 def _validate(invocation: Invocation) -> int:
     args = invocation.args
-    problems: list[Problem] = []
-    if not args.templates:
-        catalog = _catalog(invocation, strict=args.strict)
-        problems, count = list(catalog.problems), len(catalog.entries)
-    else:
-        for name in args.templates:
-            problems += _problems_of(invocation, name)
+    catalog = _catalog(invocation, strict=args.strict)
+    if args.templates:
+        problems = list(dict.fromkeys(p for name in args.templates for p in _problems_of(catalog, name)))
         count = len(args.templates)
+    else:
+        problems, count = list(catalog.problems), len(catalog.entries)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise InputError(
-            f"{len(errors)} mistakes in {len({problem.file for problem in errors})} files",
+            f"{_count(errors, 'mistake')} in {_count({problem.file for problem in errors}, 'file')}",
             hint="cws-build templates schema > schema.json, for an editor that shows them as you type",
             problems=problems,
         )
     lines = [f"warning: {problem}" for problem in problems]
     value = {"templates": count, "problems": problems}
-    invocation.result(value, "\n".join([*lines, f"{count} templates are valid, {len(problems)} warnings"]))
+    valid = "1 template is" if count == 1 else f"{count} templates are"
+    invocation.result(value, "\n".join([*lines, f"{valid} valid, {_count(problems, 'warning')}"]))
     return 0
 
 
-def _problems_of(invocation: Invocation, name: str) -> list[Problem]:
-    """Return the problems of one template, its parents' included; a broken one raises them as an error."""
-    catalog = _catalog(invocation, strict=invocation.args.strict)
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
+def _problems_of(catalog: Catalog, name: str) -> list[Problem]:
+    """Return the problems of one template, its parents' included; one that is missing is a problem as well."""
     try:
         entry = catalog.find(name)
         catalog.lineage(entry)
     except InputError as error:
-        if not error.problems:
-            raise
-        return list(error.problems)
+        return list(error.problems) or [Problem(name, 0, "", error.message, error.hint)]
     return list(entry.problems)
 
 
@@ -151,11 +158,14 @@ def _render(invocation: Invocation) -> int:
 
 def _recipe(invocation: Invocation) -> int:
     from cws_build.actions.plan_bake import compile_for
+    from cws_build.model.masking import masked
 
-    recipe = compile_for(invocation.context, _request(invocation)).recipe
+    compiled = compile_for(invocation.context, _request(invocation))
+    recipe = compiled.recipe
     head = f"{recipe.template} {recipe.version} {recipe.architecture} on {recipe.base}"
     rows = [f"  {layer.digest[:12]}  {layer.name}" for layer in recipe.layers]
-    invocation.result(recipe, "\n".join([head, f"  {recipe.root[:12]}  {recipe.base}", *rows]))
+    value = masked(recipe, compiled.secrets)
+    invocation.result(value, "\n".join([head, f"  {recipe.root[:12]}  {recipe.base}", *rows]))
     return 0
 
 

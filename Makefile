@@ -50,7 +50,7 @@ system: ## install missing system packages
 	{ test -x /usr/lib/podman/netavark || test -d /usr/lib/cni; } || missing="$$missing netavark aardvark-dns"; \
 	if [ -n "$$missing" ]; then \
 	    command -v apt-get >/dev/null || { echo "please install: $$missing" >&2; exit 1; }; \
-	    echo "installing $$missing"; \
+	    echo installing $$missing; \
 	    $(SUDO) apt-get -qq update && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
 	        apt-get -qq install -y --no-install-recommends $$missing </dev/null >/dev/null; \
 	fi

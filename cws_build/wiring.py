@@ -94,13 +94,17 @@ def _account(settings: Settings, emit: Emit) -> Account:
     )
 
 
-def sandbox() -> Sandbox:
-    """Return the sandbox of this user; raises ToolMissing where the extra is not installed."""
+def sandbox(*, machines: bool = True) -> Sandbox:
+    """Return the sandbox of this user; raises ToolMissing where the extra is not installed.
+
+    Args:
+        machines: Start it with machines; without, its API answers and nothing runs.
+    """
     try:
         from cws_build.sandbox.control import Sandbox
     except ModuleNotFoundError as error:
         raise ToolMissing(f"the sandbox needs {error.name}", hint="pip install 'cws-build[sandbox]'") from error
-    return Sandbox(state_dir() / "sandbox", cache_dir() / "sandbox")
+    return Sandbox(state_dir() / "sandbox", cache_dir() / "sandbox", machines=machines)
 
 
 def _sandbox_lacks() -> list[ToolMissing]:

@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         name: actions.add_parser(name, help=text, description=text, parents=[global_options()])
         for name, text in _WORDS.items()
     }
+    parsers["up"].add_argument("--no-machines", action="store_true", help="the API alone: images hold nothing")
     _configure_fault(parsers["fault"])
 
 
@@ -50,7 +51,7 @@ def run(invocation: Invocation) -> int:
     """Do what the second word says."""
     from cws_build.wiring import sandbox
 
-    box = sandbox()
+    box = sandbox(machines=not getattr(invocation.args, "no_machines", False))
     action = invocation.args.action
     if action == "fault":
         return _fault(invocation, box)

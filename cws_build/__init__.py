@@ -6,8 +6,8 @@ the package costs nothing.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+# Type checkers take this name for `typing.TYPE_CHECKING`, whose import would double the time of --help.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cws_build.errors import CwsError
@@ -49,4 +49,6 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -70,7 +70,7 @@ class Plugins:
             plugin = load()
             self._manager.register(plugin, name)
             self._manager.check_pending()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             hint = "CWS_BUILD_PLUGINS names the only plugins to load; empty loads none"
             raise PluginError(f"plugin {name} ({origin[0]}) cannot be loaded: {error}", hint=hint) from error
         self._origins[name] = origin
@@ -93,7 +93,7 @@ class Plugins:
                 continue
             try:
                 implementation.function(*[event for _ in implementation.argnames])
-            except Exception as error:  # noqa: BLE001  a stranger's code may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a stranger's code may raise anything
                 self._broken.add(name)
                 message = f"plugin {name} failed in cws_event and is left out from now on: {error!r}"
                 complain(Notice(message=message, level="warning", hint=f"it is {self._origins[name][0]}"))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cws_build.errors import InputError
 from cws_build.library import role_files
 from cws_build.model import quoting
 from cws_build.model.packer_versions import Capabilities
@@ -55,6 +56,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     ssh_user: str
     filter: dict[str, str] | None = None
     """``owner`` and ``name`` pattern of the base image; None where only an id is known."""
+    amis: dict[str, str] = {}
+    """Region -> base image, for a template that names its own."""
 
 
 class ImageLabels(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +98,8 @@ def render(rendering: Rendering, library: Library, folder: Path) -> Workspace:
     workspace = Workspace(folder)
     for part in ("project/roles", "inventory", "env", "packer"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    roles = {layer.role for layer in rendering.recipe.layers} | {"sysprep"}
-    for role in _rendered_before(folder) - roles:
+    roles = _roles(library, rendering.recipe)
+    for role in _rendered_before(folder, library) - roles:
         shutil.rmtree(workspace.project / "roles" / role, ignore_errors=True)
     _write_texts(rendering, library, workspace)
     for role in sorted(roles):
@@ -138,11 +141,16 @@ def record(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _rendered_before(folder: Path) -> set[str]:
+def _roles(library: Library, recipe: Recipe) -> set[str]:
+    """Return every role that a recipe's playbook runs, those that its roles include among them."""
+    return {role for layer in recipe.layers for role in library.role_closure(layer.role)} | {"sysprep"}
+
+
+def _rendered_before(folder: Path, library: Library) -> set[str]:
     """Return the roles of an earlier rendering, by its own word: what else is in a folder is not ours to remove."""
     try:
-        return {layer.role for layer in msgspec.json.decode((folder / "recipe.json").read_bytes(), type=Recipe).layers}
-    except (OSError, msgspec.DecodeError):
+        return _roles(library, msgspec.json.decode((folder / "recipe.json").read_bytes(), type=Recipe))
+    except (OSError, msgspec.DecodeError, InputError):
         return set()
 
 

@@ -181,12 +181,12 @@ def test_when_we_are_killed_the_child_hears_of_it_and_can_still_speak(tmp_path):
     pipe = tmp_path / "fifo"
     os.mkfifo(pipe)
     child = (
-        READY + "def end(*_):\n"
-        "    signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"  # a Go program dies of it, too
-        "    print('x' * 20_000, flush=True)\n"
-        f"    open({str(pipe)!r}, 'w').write('cleaned')\n"
-        "    sys.exit(0)\n"
-        "signal.signal(signal.SIGTERM, end)\nprint('ready', flush=True)\nwhile True: signal.pause()"
+        READY
+        + "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"  # no handler: it could come before a pause
+        "print('ready', flush=True)\nsignal.sigwait([signal.SIGTERM])\n"
+        "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"  # a Go program dies of it, too
+        "print('x' * 2_000, flush=True)\n"
+        f"open({str(pipe)!r}, 'w').write('cleaned')"
     )
     parent = (
         "import sys, os, signal\n"

@@ -113,7 +113,7 @@ def test_status_and_place(good):
     assert told["Fail and be rescued"] == ("failed", True)
     assert tasks["Change 2 things"].path == "roles/first/tasks/main.yml:2"
     assert tasks["Sysprep"].path == "playbook.yml:17"
-    assert tasks["Ignore this"].message == "non-zero return code 4"
+    assert tasks["Ignore this"].message == "err (return code 4)"
     assert tasks["Ignore this"].output == "out\nerr"
     assert all(task.seconds >= 0 for task in tasks.values())
 
@@ -132,7 +132,7 @@ def test_a_failed_item_is_named_with_its_last_lines(project, tmp_path):
     assert outcome.code == 2
     task = finished(events)["Install things"]
     assert (task.layer, task.status, task.ignored) == ("second", "failed", False)
-    assert task.message == "item bad: non-zero return code 7"
+    assert task.message == "item bad: e12 (return code 7)"
     assert task.output.splitlines()[-1] == "e12"
     assert len(task.output.splitlines()) == 20
     assert [e.layer for e in events if isinstance(e, LayerFinished)] == ["first"]

@@ -5,25 +5,27 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cws_build.actions.build_image import Build, build_image
 from cws_build.actions.builder_access import AlreadyBakingError
 from cws_build.actions.plan_bake import compile_for, plan_bake
 from cws_build.actions.reap import reap_run, sweep
-from cws_build.errors import CwsError, Interrupted
+from cws_build.errors import CwsError, Interrupted, ToolError
 from cws_build.model.baking import BakePlan, BakeResult, LayerTime
 from cws_build.model.events import Notice, StepFinished
+from cws_build.model.image_tags import image_name
 from cws_build.ports import RunInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cws_build.actions.compile import Compiled
     from cws_build.context import Context
     from cws_build.model.baking import BakeRequest
+    from cws_build.ports import Run
 
-_NAME = 128
-"""EC2's limit for the name of an image, in characters."""
 _POLL_SECONDS = 10.0
 """Between two looks for the image that another machine is baking."""
 
@@ -58,6 +60,9 @@ def bake(ctx: Context, request: BakeRequest) -> BakeResult:
 
 
 def _run(ctx: Context, compiled: Compiled, plan: BakePlan, request: BakeRequest) -> BakeResult:
+    # Rendering and Packer are of no use to the bake that finds its image, which should not wait for them.
+    from cws_build.actions.build_image import Build, build_image
+
     checkpoint = ctx.settings.bake.checkpoint
     with ctx.runs.begin(_info(ctx, plan)) as run:
         for warning in plan.warnings:
@@ -70,13 +75,40 @@ def _run(ctx: Context, compiled: Compiled, plan: BakePlan, request: BakeRequest)
             checkpoint=ctx.sandbox if checkpoint is None else checkpoint,
         )
         try:
-            result = build_image(ctx, build)
-        except CwsError as error:
+            with _as_tool_error(run):
+                result = build_image(ctx, build)
+        except BaseException as error:
+            # Whatever it was, also a second Ctrl-C: nothing is to be left.
             sweep(ctx, run)
-            run.finish(error.code)
+            with suppress(ToolError):  # a disk that is full is known by now, and reap closes the run
+                run.finish(error.code if isinstance(error, CwsError) else "failed")
             raise
-        run.finish("done", result)
+        _finish(ctx, run, result)
         return result
+
+
+@contextmanager
+def _as_tool_error(run: Run) -> Iterator[None]:
+    """Say where the operating system refused something, such as a run's folder on a full disk."""
+    try:
+        yield
+    except BrokenPipeError:  # whoever listens to us has left, and no disk is to blame
+        raise
+    except OSError as error:
+        raise ToolError(
+            f"{error.filename or run.folder}: {error.strerror or error}",
+            hint="df -h shows how full the disk is; CWS_BUILD_STATE names another place for runs",
+        ) from error
+
+
+def _finish(ctx: Context, run: Run, result: BakeResult) -> None:
+    """Close a run that went well: its image is there, whatever becomes of the record."""
+    try:
+        with _as_tool_error(run):
+            run.finish("done", result)
+    except ToolError as error:
+        info = run.info
+        ctx.emit(Notice(run=info.id, subject=info.subject, message=error.message, level="warning", hint=error.hint))
 
 
 def _wait_for_other_machine(ctx: Context, plan: BakePlan, error: AlreadyBakingError) -> None:
@@ -95,19 +127,12 @@ def _info(ctx: Context, plan: BakePlan) -> RunInfo:
         account=ctx.account().name,
         region=plan.region,
         digest=recipe.digest,
-        image_name=_image_name(
+        image_name=image_name(
             f"cws/{recipe.template}/{recipe.version}/{recipe.architecture}/{recipe.digest[:8]}/{ident}"
         ),
         started=now.isoformat(timespec="seconds"),
         expires=(now + timedelta(minutes=ctx.settings.bake.lease_minutes)).isoformat(timespec="seconds"),
     )
-
-
-def _image_name(text: str) -> str:
-    """Return a name of 3 to 128 characters of those that EC2 allows in image names."""
-    allowed = "".join(c if c.isascii() and (c.isalnum() or c in "()[] ./-'@_") else "-" for c in text)
-    # The end tells images of one template apart, so a long template name gives way.
-    return allowed if len(allowed) <= _NAME else f"{allowed[: _NAME - 72]}..{allowed[-70:]}"
 
 
 def _reused(plan: BakePlan, seconds: float) -> BakeResult:

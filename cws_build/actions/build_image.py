@@ -10,13 +10,14 @@ import msgspec
 from cws_build import __version__
 from cws_build.actions.builder_access import Access, builder_access, remove
 from cws_build.actions.compile import Compiled
+from cws_build.actions.plan_bake import mapped_amis
 from cws_build.actions.publish_image import Published, publish_image
 from cws_build.actions.report_failure import keep_machine, raise_failure
 from cws_build.actions.watch_build import Watch
 from cws_build.model.baking import BakePlan, BakeResult, LayerTime, started_from
 from cws_build.model.events import StepFinished
 from cws_build.model.image import RUN_TAG, TEMPLATE_TAG, Ami, Resource
-from cws_build.model.image_tags import RESIDUE_TAG, content_tags, image_description
+from cws_build.model.image_tags import RESIDUE_TAG, content_tags, image_description, image_name
 from cws_build.model.packer_versions import capabilities
 from cws_build.model.quoting import go
 from cws_build.ports import BuildReport, BuildRequest, Run
@@ -25,6 +26,7 @@ from cws_build.render import ImageLabels, Machine, Rendering, Workspace, render
 if TYPE_CHECKING:
     from cws_build.context import Context
     from cws_build.ports import Cloud
+
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one build is about."""
@@ -79,9 +81,10 @@ def rendering_of(ctx: Context, compiled: Compiled, plan: BakePlan | None = None)
             root_device=(start.ami.root_device if start else "") or base.root_device or "/dev/sda1",
             ssh_user=base.ssh_user or (config.ssh_user if config else "") or "ec2-user",
             filter={"owner": base.owner, "name": pattern} if pattern else None,
+            amis=mapped_amis(config, arch),
         ),
         image=ImageLabels(
-            name=f"cws-{recipe.template}-{arch}-{recipe.digest[:12]}"[-128:],
+            name=image_name(f"cws-{recipe.template}-{arch}-{recipe.digest[:12]}"),
             description=image_description(recipe),
             tags=content_tags(recipe, len(recipe.layers)),
         ),

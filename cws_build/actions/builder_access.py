@@ -29,7 +29,7 @@ class AlreadyBakingError(CloudError):
 
 
 class Access(msgspec.Struct):
-    """How Packer reaches its builder. ``keep`` leaves it in place when the build is over."""
+    """How Packer reaches its builder. ``keep`` leaves the builder reachable when the build is over."""
 
     key_name: str
     key_file: str
@@ -58,7 +58,8 @@ def builder_access(ctx: Context, build: Build, cloud: Cloud) -> Iterator[Access]
             made.append(_create_group(ctx, build, cloud, access))
         yield access
     finally:
-        for resource in [] if access.keep else reversed(made):
+        # A machine that is kept needs its group, and its key pair no more: that one is the lock of the recipe.
+        for resource in (one for one in reversed(made) if one.kind == "key_pair" or not access.keep):
             remove(ctx, build, cloud, resource)
 
 
@@ -102,16 +103,23 @@ def _create_group(ctx: Context, build: Build, cloud: Cloud, access: Access) -> R
 
 def remove(ctx: Context, build: Build, cloud: Cloud, resource: Resource) -> None:
     """Remove a resource of a run; what cannot be removed now is left to `reap`, and said."""
+    info = build.run.info
     try:
         cloud.remove(resource)
     except CloudError as error:
         message = f"{resource.kind} {resource.id} is still there: {error.message}"
-        ctx.emit(Notice(run=build.run.info.id, message=message, level="warning", hint="cws-build reap"))
+        notice = Notice(run=info.id, subject=info.subject, message=message, level="warning", hint="cws-build reap")
+        ctx.emit(notice)
         return
     build.run.gone(resource.kind, resource.id)
-    ctx.emit(ResourceGone(run=build.run.info.id, kind=resource.kind, id=resource.id, region=resource.region))
+    ctx.emit(
+        ResourceGone(run=info.id, subject=info.subject, kind=resource.kind, id=resource.id, region=resource.region)
+    )
 
 
 def _seen(ctx: Context, build: Build, resource: Resource) -> None:
+    info = build.run.info
     build.run.made(resource.kind, resource.id)
-    ctx.emit(ResourceSeen(run=build.run.info.id, kind=resource.kind, id=resource.id, region=resource.region))
+    ctx.emit(
+        ResourceSeen(run=info.id, subject=info.subject, kind=resource.kind, id=resource.id, region=resource.region)
+    )

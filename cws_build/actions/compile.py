@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,7 +18,7 @@ from cws_build.model.template import Template
 from cws_build.reader import secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cws_build.library import Library
 
@@ -50,12 +51,13 @@ def compile_template(
     Raises:
         InputError: With every mistake found in the template, its parents or the parameters.
     """
-    catalog = Catalog.load(library.parts("templates"))
+    catalog = _catalog(library)
     lineage = catalog.lineage(catalog.find(name))
     merged = merge(lineage)
     values = bind(merged, parameters)
     template = apply(merged, values)
     base = find_base(template.base)
+    _check_bases(lineage, base)
     arch = _architecture(template, architecture)
     specs = layers_of([apply(ancestor, values) for ancestor in lineage], base, arch)
     root = root_digest(base.name, arch)
@@ -70,6 +72,29 @@ def compile_template(
         layers=chain(root, [(spec, library.role_digest(spec.role)) for spec in specs]),
     )
     return Compiled(template=template, base=base, recipe=recipe, secrets=secrets_of(template, values))
+
+
+@functools.lru_cache(maxsize=4)
+def _catalog(library: Library) -> Catalog:
+    """Read a library's templates once, like its roles: it lives as long as the process that reads it."""
+    return Catalog.load(library.parts("templates"))
+
+
+def _check_bases(lineage: Sequence[Template], base: Base) -> None:
+    """Refuse what the roles cannot do, before anything is started."""
+    if base.family == "alpine":
+        raise InputError(
+            f"{lineage[-1].short_name}: the base {base.name} has no systemd, which the roles need",
+            hint="choose debian, ubuntu, rocky, rhel or amazonlinux",
+        )
+    for parent in lineage[:-1]:
+        other = find_base(parent.base)
+        if "ami" not in {other.family, base.family} and other.family != base.family:
+            raise InputError(
+                f"{lineage[-1].short_name} stands on {base.name}, and its parent {parent.short_name} on {other.name}:"
+                " their packages have different names",
+                hint="give both a base of the same family",
+            )
 
 
 def _architecture(template: Template, wanted: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cws_build.context import Context
     from cws_build.model.baking import BakeRequest
     from cws_build.model.recipe import Recipe
+    from cws_build.model.template_ami import AmiConfig
     from cws_build.ports import Cloud
 
 _SMALLEST_ROOT_GB = 20
@@ -86,11 +87,19 @@ def _by_name(owner: str, pattern: str, architecture: str) -> ImageQuery:
     return ImageQuery(owners=(owner,), names=(pattern,) if pattern else (), architecture=architecture)
 
 
+def mapped_amis(config: AmiConfig | None, architecture: str) -> dict[str, str]:
+    """Return the images that a template names itself, by region; one for the architecture counts first."""
+    if config is None:
+        return {}
+    by_arch = {region: {str(arch): ami for arch, ami in amis.items()} for region, amis in config.amis.items()}
+    fit = {region: amis[architecture] for region, amis in by_arch.items() if architecture in amis}
+    return dict(config.ami_mappings) | fit
+
+
 def _mapped_image(cloud: Cloud, compiled: Compiled) -> Ami:
     """Return the image that the template names for this region."""
-    config, arch, region = compiled.template.ami_config, compiled.recipe.architecture, cloud.region
-    by_arch = {str(key): ami for key, ami in config.amis.get(region, {}).items()} if config else {}
-    named = by_arch.get(arch) or (config.ami_mappings.get(region) if config else None)
+    arch, region = compiled.recipe.architecture, cloud.region
+    named = mapped_amis(compiled.template.ami_config, arch).get(region)
     if not named:
         raise NoAmiError(
             f"{compiled.recipe.template} starts from an image of its own and names none for {arch} in {region}",

@@ -65,7 +65,8 @@ def keep_machine(ctx: Context, build: Build, cloud: Cloud, access: Access, watch
     until = (ctx.clock() + timedelta(minutes=ctx.settings.bake.keep_minutes)).isoformat(timespec="seconds")
     build.run.keep(until)
     try:
-        cloud.tag([instance, access.group], {EXPIRES_TAG: until})
+        ours = [instance] if ctx.settings.bake.security_group_id else [instance, access.group]
+        cloud.tag(ours, {EXPIRES_TAG: until})
         address = cloud.address(instance)
     except CloudError as error:
         ctx.emit(Notice(run=build.run.info.id, message=error.message, level="warning"))

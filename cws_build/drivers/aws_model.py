@@ -45,7 +45,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "ssm": ("GetParameter",),
 }
-"""Every operation that `cws_build.drivers.aws` calls, by service; what is not listed here does not exist for it."""
+"""Every operation that the AWS driver calls, by service; what is not listed here does not exist for it."""
 
 _KIND = "service-2"
 _SEAL = "sha256"

@@ -213,7 +213,9 @@ def _scrubber(request: BuildRequest) -> Scrubber:
 
 
 def _refused(complaint: str, lines: list[str], request: BuildRequest) -> ToolError:
-    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    # Older versions write "Error: 2 error(s) occurred:", and the reasons as a list below it.
+    listed = [line.removeprefix("* ") for line in lines if line.startswith("* ")]
+    errors = listed or [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
     known = explain(lines)
     return ToolError(
         f"{complaint}: {'; '.join(errors or lines[-3:]) or 'Packer gave no reason'}",

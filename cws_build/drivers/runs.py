@@ -7,9 +7,11 @@ the run's file lock when its process ends, however it ends.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import time
 from contextlib import contextmanager, suppress
@@ -24,29 +26,30 @@ from cws_build.ports import PastRun, RunInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import FileIO
 
     from cws_build.ports import Cancel
 
 _GRACE_SECONDS = 60.0
 """How long an orphaned tool may take to clean up after SIGTERM before it is killed."""
+_DISK = "df -h shows how full the disk is; CWS_BUILD_STATE names another place for runs"
 
 
 class DiskRun:
     """One open run; implements `cws_build.ports.Run`."""
 
-    def __init__(self, info: RunInfo, folder: Path, journal: TextIO) -> None:
+    def __init__(self, info: RunInfo, folder: Path, journal: FileIO) -> None:
         self.info = info
         self.folder = folder
         self._journal = journal
+        self._kept = False
 
     def _write(self, what: str, **fields: object) -> None:
-        line = {"at": datetime.now(UTC).isoformat(), "what": what, **fields}
+        line = json.dumps({"at": datetime.now(UTC).isoformat(), "what": what, **fields}).encode() + b"\n"
         try:
-            self._journal.write(json.dumps(line) + "\n")
-            self._journal.flush()
-            os.fsync(self._journal.fileno())
+            _append(self._journal, line)
         except OSError as error:
-            raise ToolError(f"cannot write {self.folder / 'journal.jsonl'}: {error.strerror}", hint="df -h") from error
+            raise ToolError(f"cannot write {self.folder / 'journal.jsonl'}: {error.strerror}", hint=_DISK) from error
 
     def intend(self, kind: str, name: str) -> None:
         """See the port."""
@@ -62,6 +65,7 @@ class DiskRun:
 
     def keep(self, until: str) -> None:
         """See the port."""
+        self._kept = True
         self._write("keep", until=until)
 
     def finish(self, outcome: str, result: object = None) -> None:
@@ -69,6 +73,14 @@ class DiskRun:
         if result is not None:
             (self.folder / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
         self._write("finish", outcome=outcome)
+        if not self._kept:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what served the run alone: its key, and Packer's own folders."""
+        for name in ("key", "key.pub"):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "packer-home", ignore_errors=True)
 
 
 class DiskRuns:
@@ -85,9 +97,9 @@ class DiskRuns:
         try:
             folder.mkdir(parents=True, mode=0o700)
             lock = (folder / "lock").open("w")
-            journal = (folder / "journal.jsonl").open("a", encoding="utf-8")
+            journal = (folder / "journal.jsonl").open("ab", buffering=0)
         except OSError as error:
-            raise ToolError(f"cannot write {folder}: {error.strerror}", hint="CWS_BUILD_STATE names another") from error
+            raise ToolError(f"cannot write {folder}: {error.strerror}", hint=_DISK) from error
         with lock, journal:
             fcntl.flock(lock, fcntl.LOCK_EX)
             run = DiskRun(info, folder, journal)
@@ -96,14 +108,12 @@ class DiskRuns:
 
     def results(self) -> list[dict[str, Any]]:
         """See the port."""
-        files = sorted(self._runs.glob("*/result.json"))
-        return [json.loads(file.read_bytes()) for file in files]
+        read = map(_document, sorted(self._runs.glob("*/result.json")))
+        return [result for result in read if result is not None]
 
     def recipe(self, run: str) -> dict[str, Any] | None:
         """See the port."""
-        file = self._runs / run / "workspace" / "recipe.json"
-        recipe: dict[str, Any] | None = json.loads(file.read_bytes()) if run and file.is_file() else None
-        return recipe
+        return _document(self._runs / run / "workspace" / "recipe.json") if run else None
 
     def past(self) -> list[PastRun]:
         """See the port."""
@@ -133,8 +143,29 @@ class DiskRuns:
 
     def forget(self, run: PastRun) -> None:
         """See the port."""
-        with (run.folder / "journal.jsonl").open("a", encoding="utf-8") as journal:
-            DiskRun(run.info, run.folder, journal).finish("reaped")
+        with (run.folder / "journal.jsonl").open("ab", buffering=0) as journal:
+            reaped = DiskRun(run.info, run.folder, journal)
+            for kind, ident in run.open:
+                reaped.gone(kind, ident)
+            reaped.finish("reaped")
+
+
+def _document(file: Path) -> dict[str, Any] | None:
+    """Return what a JSON file holds, None for one that is not there or was cut off by a crash."""
+    try:
+        document = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _append(journal: FileIO, line: bytes) -> None:
+    """Bring a whole line to the disk, or none of it: what is cut off would spoil the next line as well."""
+    end = journal.seek(0, os.SEEK_END)
+    if journal.write(line) < len(line):
+        journal.truncate(end)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(journal.fileno())
 
 
 def _read(folder: Path) -> PastRun | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 import traceback
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -153,4 +152,6 @@ def clock(seconds: float) -> str:
     """Return a duration as people say it."""
     if seconds < 100:  # noqa: PLR2004  seconds are read at a glance up to here
         return f"{seconds:.1f} s"
-    return time.strftime("%-M min %-S s" if seconds < 3600 else "%-H h %-M min", time.gmtime(seconds))  # noqa: PLR2004
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cws_build.errors import InputError
-from cws_build.model.problem import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +35,8 @@ class Parser(argparse.ArgumentParser):
         choice = _CHOICE.match(message)
         if not choice:
             raise InputError(message, hint=f"{self.prog} --help")
+        from cws_build.model.problem import did_you_mean
+
         known = [name for name in re.split(r"[', ]+", choice["known"]) if name]
         nearest = did_you_mean(choice["given"], known)
         raise InputError(
@@ -46,6 +47,8 @@ class Parser(argparse.ArgumentParser):
 
 def refuse(parser: Parser, unknown: str) -> NoReturn:
     """Raise InputError for an option or a word that a parser does not have."""
+    from cws_build.model.problem import did_you_mean
+
     kind = "option" if unknown.startswith("-") else "argument"
     options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", parser.format_help())
     nearest = did_you_mean(unknown.partition("=")[0], options) if kind == "option" else ""

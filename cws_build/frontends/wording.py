@@ -81,7 +81,8 @@ def _(event: events.TaskFinished, verbose: bool) -> Line | None:
         text = f"{event.layer}: {event.task} ({event.path}) {event.status}: {event.message}"
         return Line(text, "bad", "✗", 2, below=tuple(event.output.splitlines()[-20:]))
     if verbose or event.seconds >= _LONG_TASK:
-        text = f"{event.task} ({event.path}) {event.status}{_took(event.seconds)}"
+        status = f"{event.status}, which is ignored" if event.ignored else event.status
+        text = f"{event.task} ({event.path}) {status}{_took(event.seconds)}"
         return Line(text, "dim", "·", 2)
     return None
 

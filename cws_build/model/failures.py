@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from cws_build.model.failure_rows import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from cws_build.model.failure_rows import Row
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -26,10 +29,14 @@ class Explanation(msgspec.Struct, frozen=True):
     """The line that told."""
 
 
-_COMPILED = tuple((re.compile(row.pattern), row) for row in ROWS)
-
 CODES: tuple[str, ...] = tuple(row.code for row in ROWS)
 """The code of every row, in their order."""
+
+
+@functools.cache
+def _compiled() -> tuple[tuple[re.Pattern[str], Row], ...]:
+    """Compile the patterns when something has failed: it takes 20 ms, which every other command would wait for."""
+    return tuple((re.compile(row.pattern), row) for row in ROWS)
 
 
 def explain(lines: Iterable[str]) -> Explanation | None:
@@ -42,7 +49,7 @@ def explain(lines: Iterable[str]) -> Explanation | None:
         The first row that fits any line, with that line; None when the failure is not known.
     """
     texts = list(lines)
-    for pattern, row in _COMPILED:
+    for pattern, row in _compiled():
         for text in texts:
             if pattern.search(text):
                 return Explanation(code=row.code, cause=row.cause, hint=row.hint, line=text)

@@ -16,6 +16,15 @@ RESIDUE_TAG = "cws:residue"
 
 _DESCRIPTION = 255
 """EC2's limit for the description of an image, in characters."""
+_NAME = 128
+"""EC2's limit for the name of an image, in characters."""
+
+
+def image_name(text: str) -> str:
+    """Return a name of 3 to 128 characters of those that EC2 allows in image names."""
+    allowed = "".join(c if c.isascii() and (c.isalnum() or c in "()[] ./-'@_") else "-" for c in text)
+    # The end tells images of one template apart, so a long template name gives way.
+    return allowed if len(allowed) <= _NAME else f"{allowed[: _NAME - 72]}..{allowed[-70:]}"
 
 
 def image_description(recipe: Recipe) -> str:

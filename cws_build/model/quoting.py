@@ -20,14 +20,15 @@ def quoted(text: str) -> str:
     """Return ``text`` in double quotes, with escapes that JSON, YAML and HCL all read alike."""
     body = text.replace("\\", "\\\\").replace('"', '\\"')
     body = body.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    return '"' + _UNPRINTABLE.sub(lambda found: "\\u%04x" % ord(found.group()), body) + '"'  # noqa: UP031
+    return '"' + _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", body) + '"'
 
 
 def hcl(value: object) -> str:
     """Return a value as one HCL2 expression on one line.
 
     ``$`` and ``%`` in front of a brace are written as escapes: HCL looks for ``${`` before it reads escapes,
-    so nothing is interpolated, and ``$${`` needs no special case.
+    so nothing is interpolated, and ``$${`` needs no special case. Packer composes what it reads: text that is
+    not in Unicode's form NFC arrives in it, and looks the same.
     """
     if isinstance(value, str):
         return quoted(value).replace("${", "\\u0024{").replace("%{", "\\u0025{")

@@ -11,6 +11,7 @@ from cws_build.errors import ToolError
 from cws_build.sandbox.host import INSIDE, write_folder
 from cws_build.sandbox.podman import LABEL, Podman, hybrid_cgroups
 from cws_build.sandbox.seed import hostname, write_seed
+from cws_build.sandbox.ssh_answer import await_ssh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 CAPABILITIES = ("SYS_BOOT", "AUDIT_WRITE", "NET_RAW", "SYS_PTRACE")
 """Beyond podman's own: to reboot and shut down from inside, for PAM, for ping, for debuggers."""
+
+_BOOT_SECONDS = 30.0
+"""A machine whose SSH does not answer by then counts as running all the same: EC2 would not wait for it at all."""
 
 
 class Machines(Protocol):
@@ -153,12 +157,17 @@ class PodmanMachines:
         return f"cws-sandbox-{self.sandbox}-{machine.id}"
 
     def start(self, machine: Machine) -> int:
-        """Create the container when it is new, and boot it."""
+        """Create the container when it is new, and boot it.
+
+        Returns when its SSH answers: here that takes a second or two, and tools that find a machine ``running``
+        and its SSH not yet there wait much longer than that before they try again.
+        """
         name = self.name(machine)
         if not machine.made:
             self._create(machine)
         self.podman.run("start", name)
         machine.made = True
+        await_ssh(str(machine.address), _BOOT_SECONDS)
         return int(self.podman.run("inspect", "--format", "{{.State.Pid}}", name).strip() or 0)
 
     def _create(self, machine: Machine) -> None:

@@ -27,7 +27,7 @@ PATIENCE = 60.0
 
 def alive(state: Path) -> Arrival | None:
     """Return the server of a state folder when it answers under its own id."""
-    arrival = _arrival(state)
+    arrival = written(state)
     if arrival is None:
         return None
     if not _is_ours(arrival.pid, state):
@@ -40,7 +40,8 @@ def alive(state: Path) -> Arrival | None:
     return arrival if answer.id == arrival.id else None
 
 
-def _arrival(state: Path) -> Arrival | None:
+def written(state: Path) -> Arrival | None:
+    """Return what the newest server of a folder wrote down, whether it still runs or not."""
     try:
         return msgspec.json.decode((state / "server.json").read_bytes(), type=Arrival)
     except (OSError, msgspec.MsgspecError):
@@ -83,7 +84,7 @@ def start(state: Path, sandbox: str, bases: Mapping[str, str]) -> Arrival:
     _started[child.pid] = child
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        arrival = _arrival(state)
+        arrival = written(state)
         if arrival is not None and arrival.pid == child.pid:
             return arrival
         if child.poll() is not None:
@@ -110,7 +111,7 @@ def _tail(log: Path) -> str:
 
 def stop(state: Path) -> bool:
     """Stop the server; tells whether one was running. Escalates to SIGKILL after a minute."""
-    arrival = _arrival(state)
+    arrival = written(state)
     if arrival is None or not _is_ours(arrival.pid, state):
         (state / "server.json").unlink(missing_ok=True)
         return False

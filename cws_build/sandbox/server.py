@@ -19,6 +19,7 @@ import msgspec
 from cws_build.errors import CwsError
 from cws_build.sandbox.address import claim
 from cws_build.sandbox.podman import LABEL, Podman
+from cws_build.sandbox.process import written
 from cws_build.sandbox.records import Arrival
 from cws_build.sandbox.store import Store, write_atomically
 
@@ -84,8 +85,15 @@ def serve(state: Path, sandbox: str, bases: dict[str, str]) -> None:
     with world.lock:
         reconciler.save()
         reconciler.machines.clear()
-    (state / "server.json").unlink(missing_ok=True)
+    _withdraw(state)
     log.info("stopped")
+
+
+def _withdraw(state: Path) -> None:
+    """Remove ``server.json``, unless a newer server has written its own."""
+    arrival = written(state)
+    if arrival is not None and arrival.pid == os.getpid():
+        (state / "server.json").unlink(missing_ok=True)
 
 
 def _detach(listener: socket.socket) -> int:

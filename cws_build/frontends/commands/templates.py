@@ -78,7 +78,7 @@ def _list(invocation: Invocation) -> int:
     rows = [f"{value['slug']:24} {value['version']:8} {value['base']:14} {value['description']}" for value in values]
     for problem in catalog.problems:
         if problem.severity == "error":
-            invocation.show(Notice(message=str(problem), level="warning"))
+            invocation.context.emit(Notice(message=str(problem), level="warning"))
     invocation.result(values, "\n".join(rows) or "there are no templates")
     return 0
 

@@ -116,4 +116,5 @@ class CopyCalls(ImageCalls):
         return bool(self.here.get_ebs_encryption_by_default())
 
     def _default_key(self) -> str:
-        return self.here.default_kms_key_id or self.here._create_default_encryption_key()  # noqa: SLF001
+        made = self.here._create_default_encryption_key  # noqa: SLF001  moto has no public name for it
+        return self.here.default_kms_key_id or made()

@@ -1,0 +1,133 @@
+"""One sandbox for all benchmarks that need machines: its own state folder, a small library, real bakes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.measure import CWS_BUILD, PYTHON, SkippedError, timed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SMALL = """\
+name: Bench
+slug: bench
+description: a small machine
+base: debian-12
+packages:
+  system: [tree]
+users:
+  - name: researcher
+"""
+"""Three layers: base, apt, users; one package, so that most of a bake is what every bake has to do."""
+
+_CALL = re.compile(r" INFO \S+ (?:ec2|ssm|sts) \w+: \d+ in ")
+_PROGRAM = """\
+import sys
+from cws_build.__main__ import main
+code = main()
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print("VmHWM", peak, file=sys.stderr)
+sys.exit(code)
+"""
+"""cws-build as a process that tells its own peak; what the system accounts to it would include Packer's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Baked:
+    """One bake: its process's seconds and peak memory in 10^6 bytes, and what it printed."""
+
+    seconds: float
+    memory_mb: float
+    document: dict[str, Any]
+
+    @property
+    def last_layer(self) -> float:
+        """Return the seconds of the layer that came last."""
+        return float(self.document["layers"][-1]["seconds"])
+
+
+class Box:
+    """A sandbox in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {"CWS_BUILD_STATE": str(folder / "state"), "CWS_BUILD_LIBRARY": str(folder / "library")}
+        (folder / "library" / "templates").mkdir(parents=True)
+        self.write("bench", SMALL)
+
+    def write(self, name: str, text: str) -> None:
+        """Put a template into the library."""
+        (self.folder / "library" / "templates" / f"{name}.yml").write_text(text, encoding="utf-8")
+
+    def bake(self, template: str, *options: str, fails: bool = False) -> Baked:
+        """Bake for real; RuntimeError when it ends otherwise than expected."""
+        words = [PYTHON, "-c", _PROGRAM, "--sandbox", "--json", "bake", template, *options]
+        began = time.perf_counter()
+        done = subprocess.run(
+            words, check=False, capture_output=True, text=True, env={**os.environ, **self.environment}
+        )
+        seconds = time.perf_counter() - began
+        if (done.returncode != 0) != fails:
+            raise RuntimeError(f"the bake of {template} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+        peak = re.search(r"^VmHWM (\d+)$", done.stderr, re.MULTILINE)
+        return Baked(seconds, int(peak[1]) * 1024 / 1e6 if peak else 0.0, json.loads(done.stdout))
+
+    @functools.cached_property
+    def first(self) -> Baked:
+        """The first bake of the small template, from the base image."""
+        return self.bake("bench")
+
+    def calls(self) -> int:
+        """Return how many AWS calls the sandbox has answered."""
+        return len(_CALL.findall((self.folder / "state/sandbox/server.log").read_text(encoding="utf-8")))
+
+    @property
+    def url(self) -> str:
+        """Return where the sandbox listens."""
+        return str(json.loads((self.folder / "state/sandbox/server.json").read_bytes())["url"])
+
+    def run_folder(self, baked: Baked) -> Path:
+        """Return the folder of the run that made an image."""
+        return self.folder / "state/runs" / str(baked.document["run"])
+
+
+_open: list[Box] = []
+
+
+def box() -> Box:
+    """Return the sandbox, started when first asked for; raises SkippedError where machines cannot run."""
+    if not _open:
+        from cws_build.sandbox.requirements import missing
+
+        lacks = [lack.sentence for lack in missing()]
+        if lacks or not shutil.which("packer"):
+            raise SkippedError("; ".join(lacks) or "Packer is not installed: sudo apt-get install packer")
+        started = Box(Path(tempfile.mkdtemp(prefix="cws-bench-")))
+        _open.append(started)
+        timed([CWS_BUILD, "--sandbox", "sandbox", "up"], started.environment)
+    return _open[0]
+
+
+@contextmanager
+def closing() -> Iterator[None]:
+    """Remove the sandbox at the end, whatever happens."""
+    try:
+        yield
+    finally:
+        for opened in _open:
+            timed([CWS_BUILD, "--sandbox", "sandbox", "reset"], opened.environment)
+            shutil.rmtree(opened.folder, ignore_errors=True)
+        sys.stdout.flush()

@@ -1,0 +1,74 @@
+"""What every benchmark needs: a figure with its bound, and commands timed in turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PYTHON = sys.executable
+CWS_BUILD = str(Path(sys.executable).with_name("cws-build"))
+"""The installed console script of the Python that runs the benchmarks."""
+
+
+class SkippedError(Exception):
+    """A benchmark cannot run here; says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One number, and the most that it may be; without a bound it is only told."""
+
+    name: str
+    value: float
+    unit: str
+    bound: float | None = None
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the bound is kept."""
+        if self.bound is None:
+            return ""
+        return "pass" if self.value <= self.bound else "FAIL"
+
+
+def timed(words: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
+    """Run a command and return its whole process's seconds; a command that fails ends the benchmark."""
+    began = time.perf_counter()
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{(done.stderr or done.stdout)[-2000:]}")
+    return seconds
+
+
+def in_turns(
+    commands: Mapping[str, Sequence[str]], times: int, environment: Mapping[str, str] | None = None
+) -> dict[str, list[float]]:
+    """Run commands in turns, so that the machine's other work strikes all of them; the first turn warms up."""
+    taken: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(times + 1):
+        for name, words in commands.items():
+            seconds = timed(words, environment)
+            if turn:
+                taken[name].append(seconds)
+    return taken
+
+
+def middle(values: Sequence[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Say how far repetitions lie apart."""
+    return f"{min(values):.3g} to {max(values):.3g}, n={len(values)}"

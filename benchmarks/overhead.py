@@ -1,0 +1,94 @@
+"""``cws-build bake`` against ``packer build`` on the same rendered folder.
+
+What cws-build adds to Packer (planning, rendering, a key pair, tags) must not be a reason to go without it: at most
+3 %. It is told in two ways. Inside one bake, a stand-in for Packer writes down when the real one began and ended;
+all other seconds of the process are ours, and no noise of the machine gets between the two. By hand, the same folder
+is built with the same variables from the same image, in turns with bakes: that also shows what watching costs Packer
+itself. There a bake lasts about a minute, Packer looks for SSH every five seconds, and repetitions are few; the
+verdict is left open when the two sides overlap.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.box import box
+from benchmarks.measure import Figure, middle, spread, timed
+
+if TYPE_CHECKING:
+    from benchmarks.box import Baked, Box
+
+_TIMES = int(os.environ.get("BENCH_TIMES", "3"))
+_BOUND = 3
+_STAND_IN = """\
+#!/bin/sh
+began=$(date +%s.%N)
+{real} "$@"
+code=$?
+case " $* " in *" build "*) echo "$began $(date +%s.%N)" >> {log} ;; esac
+exit $code
+"""
+_OURS_ALONE = ("ssh_keypair_name", "ssh_private_key_file", "security_group_id")
+
+
+def run() -> list[Figure]:
+    """Bake and build in turns."""
+    sandbox = box()
+    baked, stand_in = sandbox.first, StandIn(sandbox.folder)
+    ours, by_hand, shares = list[float](), list[float](), list[float]()
+    for turn in range(_TIMES):
+        by_hand.append(_build(sandbox, baked, turn))
+        baked = sandbox.bake("bench", "--refresh", "--packer", str(stand_in.path))
+        ours.append(baked.seconds)
+        inside = stand_in.seconds()
+        shares.append((baked.seconds - inside) / inside * 100)
+    more = (middle(ours) / middle(by_hand) - 1) * 100
+    clear = min(ours) > max(by_hand) or more <= _BOUND
+    note = f"bake {spread(ours)}; packer {spread(by_hand)} s"
+    return [
+        Figure("bake outside its packer build", middle(shares), "%", _BOUND, spread(shares)),
+        Figure("bake beyond packer build by hand", more, "%", _BOUND if clear else None, note),
+    ]
+
+
+class StandIn:
+    """A program that runs Packer and writes down how long its builds take."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "packer-times"
+        (folder / "bin").mkdir()
+        self.path = folder / "bin" / "packer"
+        real = Path(shutil.which("packer") or "packer").resolve()
+        if (real.parent / "plugins").is_dir():
+            (folder / "bin" / "plugins").symlink_to(real.parent / "plugins")
+        self.path.write_text(_STAND_IN.format(real=real, log=self._log), encoding="utf-8")
+        self.path.chmod(0o755)
+
+    def seconds(self) -> float:
+        """Return the duration of the last build."""
+        began, ended = self._log.read_text(encoding="utf-8").splitlines()[-1].split()
+        return float(ended) - float(began)
+
+
+def _build(sandbox: Box, baked: Baked, turn: int) -> float:
+    folder = sandbox.run_folder(baked)
+    variables = json.loads((folder / "run.pkrvars.json").read_bytes())
+    kept = {name: value for name, value in variables.items() if name not in _OURS_ALONE}
+    file = sandbox.folder / "by-hand.pkrvars.json"
+    file.write_text(json.dumps({**kept, "ami_name": f"by-hand-{turn}"}), encoding="utf-8")
+    environment = {
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_ENDPOINT_URL": sandbox.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CHECKPOINT_DISABLE": "1",
+        "LC_ALL": "C.UTF-8",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    packer = shutil.which("packer") or "packer"
+    return timed([packer, "build", "-color=false", f"-var-file={file}", str(folder / "workspace/packer")], environment)

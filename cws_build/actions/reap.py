@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cws_build.data import price_book
 from cws_build.errors import CloudError, InputError
 from cws_build.model.events import Notice, ResourceGone
 from cws_build.model.image import Resource
@@ -38,6 +39,8 @@ class Reaped(msgspec.Struct, frozen=True, kw_only=True):
     """Id -> why it is still there."""
     runs: tuple[str, ...]
     dry_run: bool
+    usd: float | None = None
+    """What its machines and disks have cost so far at list prices; None in the sandbox, or where a price is unknown."""
 
 
 def reap(ctx: Context, request: ReapRequest) -> Reaped:
@@ -58,10 +61,13 @@ def reap(ctx: Context, request: ReapRequest) -> Reaped:
         cloud = ctx.account().cloud(region)
         in_region = [run for run in dead if run.info.region == region]
         found += _left_behind(ctx, cloud, in_region, past, request)
-    removed, failed = ([], {}) if request.dry_run else _remove_all(ctx, found, dead)
+    # A run of which something was left for its age stays open, so that the next reap looks at it again.
+    closing = [] if request.older_than else dead
+    removed, failed = ([], {}) if request.dry_run else _remove_all(ctx, found, closing)
     return Reaped(
         resources=tuple(found if request.dry_run else removed),
         failed=failed,
+        usd=None if ctx.sandbox else _spent(ctx, found),
         runs=tuple(run.info.id for run in dead),
         dry_run=request.dry_run,
     )
@@ -119,8 +125,9 @@ def _left_behind(
         if not request.dry_run:
             ctx.runs.end_children(run)
     mine = _of_runs(cloud, dead)
-    known = {run.info.id for run in past}
-    others = [] if request.run else [r for r in cloud.resources(()) if r.run not in known and _expired(ctx, r)]
+    now = ctx.clock().isoformat()
+    spared = {run.info.id for run in past if run.alive or run.kept_until >= now} | {run.info.id for run in dead}
+    others = [] if request.run else [r for r in cloud.resources(()) if r.run not in spared and _expired(ctx, r)]
     return [r for r in (*mine, *others) if not r.ready and _old_enough(ctx, r, request)]
 
 
@@ -141,6 +148,29 @@ def _old_enough(ctx: Context, resource: Resource, request: ReapRequest) -> bool:
     if not request.older_than or not resource.created:
         return True
     return (ctx.clock() - datetime.fromisoformat(resource.created)).total_seconds() >= request.older_than
+
+
+_HOURS_PER_MONTH = 730
+
+
+def _spent(ctx: Context, found: Sequence[Resource]) -> float | None:
+    """Return the dollars that machines, volumes and snapshots have cost since they were made."""
+    costs = [_cost(ctx, resource) for resource in found if resource.kind in {"instance", "volume", "snapshot"}]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def _cost(ctx: Context, resource: Resource) -> float | None:
+    if not resource.created:
+        return None
+    hours = (ctx.clock() - datetime.fromisoformat(resource.created)).total_seconds() / 3600
+    if resource.kind == "instance":
+        hourly = price_book().on_demand(resource.detail, resource.region)
+        return None if hourly is None else hourly * hours
+    prices = price_book()
+    monthly = prices.snapshot(resource.region) if resource.kind == "snapshot" else prices.volume(resource.region)
+    gigabytes = float(resource.detail.split()[0])
+    return None if monthly is None else monthly * gigabytes * hours / _HOURS_PER_MONTH
 
 
 _ORDER = ("instance", "image", "snapshot", "volume", "security_group", "key_pair")

@@ -33,5 +33,12 @@ class PriceBook:
 
     def snapshot(self, region: str) -> float | None:
         """Return USD per GB and month for snapshots, None where it is not listed."""
-        price = self._table["regions"].get(region, {}).get("snapshot_gb_month")
+        return self._storage(region, "snapshot_gb_month")
+
+    def volume(self, region: str) -> float | None:
+        """Return USD per GB and month for gp3 volumes, None where it is not listed."""
+        return self._storage(region, "gp3_gb_month")
+
+    def _storage(self, region: str, kind: str) -> float | None:
+        price = self._table["regions"].get(region, {}).get(kind)
         return None if price is None else float(price)

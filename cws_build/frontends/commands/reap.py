@@ -40,6 +40,8 @@ def run(invocation: Invocation) -> int:
     lines = [f"{verb} {r.kind} {r.id} in {r.region} {r.detail}".rstrip() for r in reaped.resources]
     if reaped.failed:
         raise _unfinished(invocation, reaped, lines)
+    if reaped.usd:
+        lines.append(f"it has cost ${reaped.usd:.2f} so far, at list prices")
     invocation.result(reaped, "\n".join(lines) or "nothing was left behind")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from cws_build.context import Context
     from cws_build.model.events import TaskFinished
     from cws_build.ports import BuildReport, Cloud
+
+_STATE_REASON = re.compile(r'state reason: \{\s*Code: "[^"]*",\s*Message: "([^"]*)"')
+"""How Packer passes on what EC2 says about an image that failed."""
 
 
 def raise_failure(build: Build, report: BuildReport, watch: Watch, partial: str) -> NoReturn:
@@ -37,8 +41,10 @@ def raise_failure(build: Build, report: BuildReport, watch: Watch, partial: str)
         raise _task_failed(build, watch.failure, details)
     known = explain([*report.errors, *report.outcome.tail])
     said = "; ".join(report.errors) or " ".join(report.outcome.tail[-2:]) or f"exit status {report.outcome.code}"
+    reason = _STATE_REASON.search(said)
+    cause = f"{known.cause}{f' EC2 says: {reason[1]}' if reason else ''}" if known else said
     raise BakeFailed(
-        f"Packer could not bake {build.run.info.subject}: {known.cause if known else said}",
+        f"Packer could not bake {build.run.info.subject}: {cause}",
         hint=known.hint if known else f"its log: {details['log']}",
         details=details | {"errors": list(report.errors)},
     )
@@ -49,8 +55,9 @@ def _task_failed(build: Build, task: TaskFinished, details: dict[str, object]) -
     again = f"cws-build bake {build.plan.recipe.template}"
     resume = f"mend it and run `{again}` again; it goes on from the finished layers"
     look = f"`{again} --on-failure keep` leaves the machine for a look"
+    what = f"layer {task.layer}" if task.layer else f"the bake of {build.run.info.subject}"
     return BakeFailed(
-        f"layer {task.layer} failed in task '{task.task}' ({task.path}): {task.message}",
+        f"{what} failed in task '{task.task}' ({task.path}): {task.message}",
         hint=(known.hint if known else "") or (resume if "partial_ami" in details else look),
         details=details | {"layer": task.layer, "task": task.task, "path": task.path, "output": task.output},
     )

@@ -49,7 +49,7 @@ class Watch:
 
     def _task(self, event: TaskFinished) -> None:
         failed = event.status in {"failed", "unreachable"} and not event.ignored
-        if failed and self.failure is None and event.layer:
+        if failed and self.failure is None:
             self.failure = event
 
     def _resource(self, event: ResourceSeen) -> None:

@@ -12,7 +12,6 @@ from cws_build.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SUPPRESS = argparse.SUPPRESS
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -59,7 +58,7 @@ def refuse(parser: Parser, unknown: str) -> NoReturn:
 
 def global_options() -> Parser:
     """Return a parent parser with the global options; one that is not given leaves no trace."""
-    parent = Parser(add_help=False, argument_default=SUPPRESS)
+    parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = parent.add_argument_group("everywhere")
     group.add_argument("--sandbox", action="store_true", help="work in the cloud in a box instead of AWS")
     group.add_argument("--profile", metavar="NAME", help="profile of the AWS configuration")

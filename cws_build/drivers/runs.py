@@ -1,18 +1,19 @@
-"""Runs on disk: a folder each, with a journal that is written ahead of the cloud.
+"""Runs: a folder each, for workspace, logs and key, and a journal in the store that is written ahead of the cloud.
 
-The journal is a file of JSON lines, flushed to disk line by line: it can be read after a crash at any byte,
-and a line that was cut off is simply not there. Whether a run is alive is asked of the kernel, which frees
-the run's file lock when its process ends, however it ends.
+Whether a run of this computer is alive is asked of the kernel, which frees the file lock in the run's folder when its
+process ends, however it ends. A run of another computer that shares the store cannot be asked: it counts as alive
+until its time is over.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
+import importlib
 import json
 import os
 import shutil
 import signal
+import threading
 import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -21,12 +22,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
+from cws_build.drivers.database import Database
+from cws_build.drivers.descendants import naming
+from cws_build.drivers.old_runs import carry_over
+from cws_build.drivers.run_log import Line, LoggedRun, RunLog
+from cws_build.drivers.tool_home import remove_home
 from cws_build.errors import Interrupted, ToolError
 from cws_build.ports import PastRun, RunInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from io import FileIO
+    from concurrent.futures import Future
 
     from cws_build.ports import Cancel
 
@@ -36,59 +42,83 @@ _DISK = "df -h shows how full the disk is; CWS_BUILD_STATE names another place f
 
 
 class DiskRun:
-    """One open run; implements `cws_build.ports.Run`."""
+    """One open run; implements `cws_build.ports.Run`.
 
-    def __init__(self, info: RunInfo, folder: Path, journal: FileIO) -> None:
+    Args:
+        info: What it is.
+        folder: Its own.
+        begun: Has the journal, as soon as the run stands in it; every line waits for that.
+    """
+
+    def __init__(self, info: RunInfo, folder: Path, begun: Future[RunLog]) -> None:
         self.info = info
         self.folder = folder
-        self._journal = journal
+        self._begun = begun
         self._kept = False
 
-    def _write(self, what: str, **fields: object) -> None:
-        line = json.dumps({"at": datetime.now(UTC).isoformat(), "what": what, **fields}).encode() + b"\n"
-        try:
-            _append(self._journal, line)
-        except OSError as error:
-            raise ToolError(f"cannot write {self.folder / 'journal.jsonl'}: {error.strerror}", hint=_DISK) from error
+    def _write(self, line: Line, result: str | None = None) -> None:
+        self._begun.result().write(self.info.id, line, result=result)
 
     def intend(self, kind: str, name: str) -> None:
         """See the port."""
-        self._write("intend", kind=kind, id=name)
+        self._write(Line("intend", kind, name))
 
     def made(self, kind: str, ident: str) -> None:
         """See the port."""
-        self._write("made", kind=kind, id=ident)
+        self._write(Line("made", kind, ident))
 
     def gone(self, kind: str, ident: str) -> None:
         """See the port."""
-        self._write("gone", kind=kind, id=ident)
+        self._write(Line("gone", kind, ident))
 
     def keep(self, until: str) -> None:
         """See the port."""
         self._kept = True
-        self._write("keep", until=until)
+        self._write(Line("keep", name=until))
 
     def finish(self, outcome: str, result: object = None) -> None:
         """See the port."""
-        if result is not None:
-            (self.folder / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
-        self._write("finish", outcome=outcome)
+        document = None if result is None else msgspec.json.encode(result).decode()
+        self._write(Line("finish", name=outcome), document)
         if not self._kept:
-            self._tidy()
+            _tidy(self.folder)
 
-    def _tidy(self) -> None:
-        """Remove what served the run alone: its key, and Packer's own folders."""
-        for name in ("key", "key.pub"):
-            (self.folder / name).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "packer-home", ignore_errors=True)
+
+def _tidy(folder: Path) -> None:
+    """Remove what served a run alone: its key, and Packer's own folders."""
+    for name in ("key", "key.pub"):
+        (folder / name).unlink(missing_ok=True)
+    remove_home(folder)
 
 
 class DiskRuns:
-    """All runs below one folder; implements `cws_build.ports.Runs`."""
+    """All runs of a store; implements `cws_build.ports.Runs`.
 
-    def __init__(self, state: Path) -> None:
+    Args:
+        state: The state folder, below which the folders of this computer's runs are.
+        database: The store; one in a file of the state folder when none is given.
+    """
+
+    def __init__(self, state: Path, database: Callable[[], Database] | None = None) -> None:
         self._runs = state / "runs"
         self._locks = state / "locks"
+        self._place = f"{os.uname().nodename}:{state}"
+        self._database = database or (lambda: Database(state / "store.db"))
+        self._opened: RunLog | None = None
+        self._begun: Future[RunLog] | None = None
+
+    def _log(self) -> RunLog:
+        """Return the runs in the store, those of older versions of cws-build among them."""
+        if self._opened is None:
+            log = RunLog(self._database())
+            carry_over(self._runs, self._place, log)
+            self._opened = log
+        return self._opened
+
+    def prepare(self) -> None:
+        """See the port."""
+        # Not a daemon: the end of the program must not come in the middle of an import.
+        threading.Thread(target=importlib.import_module, args=("cws_build.drivers.database_engine",)).start()
 
     @contextmanager
     def begin(self, info: RunInfo) -> Iterator[DiskRun]:
@@ -97,19 +127,30 @@ class DiskRuns:
         try:
             folder.mkdir(parents=True, mode=0o700)
             lock = (folder / "lock").open("w")
-            journal = (folder / "journal.jsonl").open("ab", buffering=0)
         except OSError as error:
             raise ToolError(f"cannot write {folder}: {error.strerror}", hint=_DISK) from error
-        with lock, journal:
+        from concurrent.futures import ThreadPoolExecutor
+
+        # The store is opened while the run makes its key and renders: nothing exists before the first line is written.
+        with lock, ThreadPoolExecutor(1, "journal") as pool:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            run = DiskRun(info, folder, journal)
-            run._write("begin", info=msgspec.to_builtins(info))  # noqa: SLF001  the journal's first line is its own
-            yield run
+            begun = self._begun = pool.submit(self._write_down, info)
+            try:
+                yield DiskRun(info, folder, begun)
+                begun.result()
+            finally:
+                if begun.exception():
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _write_down(self, info: RunInfo) -> RunLog:
+        log = self._log()
+        log.add(LoggedRun(info, self._place))
+        return log
 
     def results(self) -> list[dict[str, Any]]:
         """See the port."""
-        read = map(_document, sorted(self._runs.glob("*/result.json")))
-        return [result for result in read if result is not None]
+        read = map(msgspec.json.decode, self._log().results())
+        return [result for result in read if isinstance(result, dict)]
 
     def recipe(self, run: str) -> dict[str, Any] | None:
         """See the port."""
@@ -117,14 +158,45 @@ class DiskRuns:
 
     def past(self) -> list[PastRun]:
         """See the port."""
-        folders = sorted(self._runs.glob("*/")) if self._runs.is_dir() else []
-        return [run for run in map(_read, folders) if run is not None]
+        if self._begun is not None:
+            self._begun.exception()  # what this process has begun stands there, or is nothing
+        runs = [run for run in self._log().runs() if self._concerns_us(run)]
+        return [
+            PastRun(
+                info=run.info,
+                folder=self._runs / run.info.id,
+                alive=self._is_alive(run),
+                finished=run.finished,
+                kept_until=run.kept_until,
+                open=run.open,
+            )
+            for run in runs
+        ]
+
+    def _concerns_us(self, run: LoggedRun) -> bool:
+        """Leave out what ran in another computer's sandbox: neither can it be reached, nor was it measured here."""
+        return run.info.account != "sandbox" or self._is_ours(run)
+
+    def _is_ours(self, run: LoggedRun) -> bool:
+        """Tell whether a run began here: a computer may be renamed, and a folder moved with everything in it."""
+        return run.place == self._place or (self._runs / run.info.id).is_dir()
+
+    def _is_alive(self, run: LoggedRun) -> bool:
+        if self._is_ours(run):
+            return _is_locked(self._runs / run.info.id / "lock")
+        expires = run.info.expires
+        over = bool(expires) and datetime.fromisoformat(expires) < datetime.now(UTC)
+        return not (run.finished or over)
 
     @contextmanager
     def lock(self, name: str, waiting: Callable[[], None], cancel: Cancel) -> Iterator[None]:
         """See the port."""
-        self._locks.mkdir(parents=True, exist_ok=True)
-        with (self._locks / name).open("w") as file:
+        try:
+            self._locks.mkdir(parents=True, exist_ok=True)
+            opened = (self._locks / name).open("w")
+        except OSError as error:
+            raise ToolError(f"cannot write {self._locks / name}: {error.strerror}", hint=_DISK) from error
+        with opened as file:
             if not _try_lock(file):
                 waiting()
                 while not _try_lock(file):
@@ -135,7 +207,7 @@ class DiskRuns:
 
     def end_children(self, run: PastRun) -> None:
         """See the port."""
-        ours = _working_in(run.folder)
+        ours = naming(run.folder)
         for how in (signal.SIGTERM, signal.SIGKILL):
             for pid in ours:
                 _signal_group(pid, how)
@@ -143,11 +215,9 @@ class DiskRuns:
 
     def forget(self, run: PastRun) -> None:
         """See the port."""
-        with (run.folder / "journal.jsonl").open("ab", buffering=0) as journal:
-            reaped = DiskRun(run.info, run.folder, journal)
-            for kind, ident in run.open:
-                reaped.gone(kind, ident)
-            reaped.finish("reaped")
+        gone = [Line("gone", kind, ident) for kind, ident in run.open]
+        self._log().write(run.info.id, *gone, Line("finish", name="reaped"))
+        _tidy(run.folder)
 
 
 def _document(file: Path) -> dict[str, Any] | None:
@@ -157,44 +227,6 @@ def _document(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
-
-
-def _append(journal: FileIO, line: bytes) -> None:
-    """Bring a whole line to the disk, or none of it: what is cut off would spoil the next line as well."""
-    end = journal.seek(0, os.SEEK_END)
-    if journal.write(line) < len(line):
-        journal.truncate(end)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.fsync(journal.fileno())
-
-
-def _read(folder: Path) -> PastRun | None:
-    try:
-        lines = list(_lines((folder / "journal.jsonl").read_text(encoding="utf-8")))
-        info = msgspec.convert(lines[0]["info"], RunInfo)
-    except (OSError, LookupError, msgspec.ValidationError):
-        return None
-    resources: dict[tuple[str, str], bool] = {}
-    for line in lines:
-        if line["what"] in {"intend", "made", "gone"}:
-            resources[line["kind"], line["id"]] = line["what"] != "gone"
-    return PastRun(
-        info=info,
-        folder=folder,
-        alive=_is_locked(folder / "lock"),
-        finished=any(line["what"] == "finish" for line in lines),
-        kept_until=next((line["until"] for line in reversed(lines) if line["what"] == "keep"), ""),
-        open=tuple(key for key, there in resources.items() if there),
-    )
-
-
-def _lines(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the lines that were written whole."""
-    for line in text.splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
 
 
 def _try_lock(file: TextIO) -> bool:
@@ -211,19 +243,6 @@ def _is_locked(path: Path) -> bool:
             return not _try_lock(file)
     except OSError:
         return False
-
-
-def _working_in(folder: Path) -> list[int]:
-    """Return the processes that name a run's folder on their command line: its tools, and nobody else's."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            named = str(folder).encode() in entry.read_bytes()
-        except OSError:
-            continue
-        if named and int(entry.parent.name) != os.getpid():
-            found.append(int(entry.parent.name))
-    return found
 
 
 def _signal_group(pid: int, how: signal.Signals) -> None:

@@ -15,7 +15,17 @@ from cws_build.model.events import Notice, StepFinished, StepStarted
 from cws_build.sandbox import process
 from cws_build.sandbox.client import ask
 from cws_build.sandbox.identity import identity
-from cws_build.sandbox.records import Arrival, Endpoint, Fault, Status
+from cws_build.sandbox.records import (
+    Arrival,
+    Clock,
+    Endpoint,
+    Fault,
+    OptIn,
+    Placed,
+    Status,
+    Stranger,
+    Subscription,
+)
 from cws_build.sandbox.requirements import missing_api, missing_machines, refuse
 
 if TYPE_CHECKING:
@@ -168,6 +178,50 @@ class Sandbox:
             ToolError: The sandbox is not running.
         """
         ask(self._url(), "DELETE", "/sandbox/faults", reads=list[Fault])
+
+    def add_image(self, stranger: Stranger) -> Placed:
+        """Put an image of another account into a region, until the sandbox is stopped.
+
+        Raises:
+            InputError: What it names is not there.
+            ToolError: The sandbox is not running.
+        """
+        return ask(self._url(), "POST", "/sandbox/images", msgspec.json.encode(stranger), reads=Placed)
+
+    def remove_image(self, placed: Placed) -> None:
+        """Let the other account deregister its image.
+
+        Raises:
+            InputError: It is not there.
+            ToolError: The sandbox is not running.
+        """
+        ask(self._url(), "DELETE", f"/sandbox/images/{placed.region}/{placed.image_id}", reads=list[str])
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Subscribe to a product of AWS Marketplace, or end the subscription.
+
+        Raises:
+            ToolError: The sandbox is not running.
+        """
+        ask(self._url(), "POST", "/sandbox/subscriptions", msgspec.json.encode(subscription), reads=Subscription)
+
+    def opt_in(self, choice: OptIn) -> None:
+        """Enable a region that must be opted in to, or disable it.
+
+        Raises:
+            InputError: There is no such region.
+            ToolError: The sandbox is not running.
+        """
+        ask(self._url(), "POST", "/sandbox/regions", msgspec.json.encode(choice), reads=OptIn)
+
+    def advance(self, seconds: float) -> None:
+        """Put the sandbox's clock forward: cooldowns end, images get older, the recycle bin is emptied.
+
+        Raises:
+            InputError: The clock would go back.
+            ToolError: The sandbox is not running.
+        """
+        ask(self._url(), "POST", "/sandbox/clock", msgspec.json.encode(Clock(ahead=seconds)), reads=Clock)
 
     def _url(self) -> str:
         arrival: Arrival | None = process.alive(self.state)

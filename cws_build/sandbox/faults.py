@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
     from cws_build.sandbox.records import Fault
+    from cws_build.sandbox.request import Asked
 
 MESSAGES = {
     "RequestLimitExceeded": "Request limit exceeded.",
@@ -55,9 +57,17 @@ class Verdict(msgspec.Struct, frozen=True):
     """What happens to one call: wait, then refuse it or let it pass and spoil what it began."""
 
     delay: float = 0.0
+    latency: float = 0.0
     refusal: Refusal | None = None
     fails: str = ""
+    lasts: float = 0.0
+    limit: int = 0
     kills: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def spoils(self) -> bool:
+        """Tell whether it concerns what the call begins."""
+        return bool(self.fails or self.kills or self.lasts)
 
 
 class Faults:
@@ -88,10 +98,10 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def judge(self, call: str, region: str) -> Verdict:
+    def judge(self, asked: Asked) -> Verdict:
         """Decide what happens to a call; counts it."""
         with self._lock:
-            struck = [fault for fault in self._faults if _concerns(fault, call, region) and self._strikes(fault)]
+            struck = [fault for fault in self._faults if _concerns(fault, asked) and self._strikes(fault)]
             for fault in struck:
                 self._count(fault)
             return _verdict(struck)
@@ -118,8 +128,13 @@ class Faults:
             self._faults[position] = counted
 
 
-def _concerns(fault: Fault, call: str, region: str) -> bool:
-    return fault.call in {"*", call} and fault.region in {"", region}
+def _concerns(fault: Fault, asked: Asked) -> bool:
+    if fault.call not in {"*", asked.call} or fault.region not in {"", asked.region}:
+        return False
+    if fault.account not in {"", asked.account}:
+        return False
+    given = asked.parameters
+    return all(fnmatchcase(given.get(name, ""), wanted) for name, wanted in fault.where.items())
 
 
 def _verdict(struck: list[Fault]) -> Verdict:
@@ -130,7 +145,10 @@ def _verdict(struck: list[Fault]) -> Verdict:
             refusal = Refusal(code, fault.message or MESSAGES.get(code, "The sandbox was told to refuse this call."))
     return Verdict(
         delay=sum(fault.delay for fault in struck),
+        latency=max((fault.latency for fault in struck), default=0.0),
         refusal=refusal,
         fails=next((fault.fails for fault in struck if fault.fails), ""),
+        lasts=max((fault.lasts for fault in struck), default=0.0),
+        limit=min((fault.limit for fault in struck if fault.limit), default=0),
         kills=tuple((fault.kills, fault.after) for fault in struck if fault.kills),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cws_build.errors import CwsError
+from cws_build.sandbox.ec2.sharing import find_snapshot
 from cws_build.sandbox.ec2.snapshots import SandboxSnapshot
 
 if TYPE_CHECKING:
@@ -36,9 +38,18 @@ class Imaging:
         machines: Where file systems are kept.
         pool: Runs the slow steps.
         again: Starts the next round of reconciling.
+        later: Runs a step in the pool after so many seconds.
     """
 
-    def __init__(self, world: World, machines: Machines, pool: Executor, again: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        machines: Machines,
+        pool: Executor,
+        again: Callable[[], None],
+        later: Callable[[float, Callable[[], None]], None],
+    ) -> None:
+        self.later = later
         self.world = world
         self.machines = machines
         self.pool = pool
@@ -52,18 +63,27 @@ class Imaging:
     def wanted(self, backend: SandboxBackend, machine: Machine) -> Image | None:
         """Return the oldest image that waits for a machine's file system."""
         for image in backend.amis.values():
-            waits = image.state == "pending" and image.id not in self.busy
-            if waits and image.record.source_instance == machine.id:
+            record = image.record
+            if record.state == "pending" and record.source_instance == machine.id and image.id not in self.busy:
                 return image
         return None
 
-    def finish(self, backend: SandboxBackend, image: Image, reason: str) -> None:
-        """Make an image available with its snapshots, or failed for a reason."""
+    def written(self, reference: str) -> int:
+        """Measure a file system, which podman takes its time for; 0 where there is none to be measured."""
+        try:
+            return self.machines.size(reference)
+        except CwsError as error:
+            log.info("%s has no size: %s", reference, error.message)
+            return 0
+
+    def finish(self, backend: SandboxBackend, image: Image, reason: str, written: int = 0) -> None:
+        """Make an image available with its snapshots, or failed for a reason; its root holds so many bytes."""
         self.busy.discard(image.id)
         image.record.state = "failed" if reason else "available"
         image.record.reason = reason
         for disk in image.record.disks:
-            _finish_snapshot(backend, disk.snapshot, reason)
+            holds = written if disk.snapshot == image.root_snapshot else 0
+            _finish_snapshot(backend, disk.snapshot, reason, holds)
 
     def abandon(self, backend: SandboxBackend, machine: Machine) -> None:
         """Fail the images that wait for a machine that is gone."""
@@ -74,32 +94,44 @@ class Imaging:
 
     def begin_copies(self, backend: SandboxBackend) -> None:
         """Start the copies that are due, of images and of snapshots."""
-        for image in list(backend.amis.values()):
-            copying = image.state == "pending" and image.record.source_image and not image.record.source_instance
+        for image in [one for one in backend.amis.values() if one.record.state == "pending"]:
+            copying = image.record.source_image and not image.record.source_instance
             if copying and image.id not in self.busy:
                 self.busy.add(image.id)
-                self.pool.submit(self._copy_image, backend, image)
+                self._tell_duration(backend, image)
+                self.later(image.lasts, partial(self._copy_image, backend, image))
         for snapshot_id, (region, source_id) in list(backend.snapshot_copies.items()):
             del backend.snapshot_copies[snapshot_id]
             self.pool.submit(self._copy_snapshot, backend, snapshot_id, (region, source_id))
+
+    def _tell_duration(self, backend: SandboxBackend, image: Image) -> None:
+        for disk in image.record.disks:
+            snapshot = backend.snapshots.get(disk.snapshot)
+            if isinstance(snapshot, SandboxSnapshot):
+                snapshot.lasts = image.lasts
 
     def _copy_image(self, backend: SandboxBackend, image: Image) -> None:
         reason = image.record.reason
         with self.world.lock:
             there = neighbour(backend, image.record.source_region)
-            source = there.amis.get(image.record.source_image)
-            origin = there.rootfs(source.root_snapshot) if source else ""
+            source = there.find_image(image.record.source_image)
+            origin = source.ec2_backend.rootfs(source.root_snapshot) if source else ""
         if not reason:
             reason = self._tag(origin, backend.rootfs(image.root_snapshot)) if source else "the source image is gone"
+        written = 0 if reason or not origin else self.written(origin)
         with self.world.lock:
-            self.finish(backend, image, reason)
+            self.finish(backend, image, reason, written)
         self.again()
 
     def _copy_snapshot(self, backend: SandboxBackend, target: str, source: tuple[str, str]) -> None:
-        origin = neighbour(backend, source[0]).rootfs(source[1])
-        reason = self._tag(origin, backend.rootfs(target))
         with self.world.lock:
-            _finish_snapshot(backend, target, reason)
+            found, made = find_snapshot(neighbour(backend, source[0]), source[1]), backend.snapshots.get(target)
+            origin = found.ec2_backend.rootfs(source[1]) if found else ""
+            reason = (made.state_message or "") if isinstance(made, SandboxSnapshot) else ""
+        reason = reason or (self._tag(origin, backend.rootfs(target)) if found else "the source snapshot is gone")
+        written = 0 if reason or not origin else self.written(origin)
+        with self.world.lock:
+            _finish_snapshot(backend, target, reason, written)
         self.again()
 
     def _tag(self, source: str, target: str) -> str:
@@ -114,7 +146,7 @@ class Imaging:
 
     def sweep(self, backends: Iterable[SandboxBackend]) -> None:
         """Drop the file systems whose snapshots are gone; those still in use are tried again in later rounds."""
-        wanted = {backend.rootfs(snapshot) for backend in backends for snapshot in list(backend.snapshots)}
+        wanted = {backend.rootfs(snapshot) for backend in backends for snapshot in backend.held()}
         wanted = {reference for reference in wanted if reference.startswith(self.world.repository())}
         for reference in self.kept - wanted - self.going:
             self.going.add(reference)
@@ -131,8 +163,7 @@ class Imaging:
             self.going.discard(reference)
 
 
-def _finish_snapshot(backend: SandboxBackend, snapshot_id: str, reason: str) -> None:
+def _finish_snapshot(backend: SandboxBackend, snapshot_id: str, reason: str, written: int) -> None:
     snapshot = backend.snapshots.get(snapshot_id)
     if isinstance(snapshot, SandboxSnapshot):
-        snapshot.status = "error" if reason else "completed"
-        snapshot.state_message = reason or None
+        snapshot.finish(reason, written)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from cws_build.errors import ToolError
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 CAPABILITIES = ("SYS_BOOT", "AUDIT_WRITE", "NET_RAW", "SYS_PTRACE")
 """Beyond podman's own: to reboot and shut down from inside, for PAM, for ping, for debuggers."""
 
-_BOOT_SECONDS = 30.0
-"""A machine whose SSH does not answer by then counts as running all the same: EC2 would not wait for it at all."""
+_BOOT_SECONDS = 15.0
+"""A machine whose SSH does not answer by then counts as running all the same: EC2 would not wait for it at all, and
+the usual waiters give up 40 s after RunInstances."""
+_PAUSES = (0.2, 1.0)
+"""Seconds to wait before podman is asked a second and a third time."""
+ENDED = 2**22 + 1
+"""A process id that Linux never gives: it stands for an init that had ended before it could be asked for."""
+log = logging.getLogger("sandbox")
 
 
 class Machines(Protocol):
@@ -50,12 +58,16 @@ class Machines(Protocol):
         """Give a file system a second reference."""
         ...
 
+    def size(self, reference: str) -> int:
+        """Return how many bytes a file system holds."""
+        ...
+
     def console(self, machine: Machine) -> str:
         """Return what it printed since it booted."""
         ...
 
     def exit_code(self, machine: Machine) -> int:
-        """Return how its init ended."""
+        """Return how its init ended, which it has or is about to."""
         ...
 
     def references(self) -> list[str]:
@@ -95,6 +107,10 @@ class NoMachines:
 
     def copy(self, source: str, reference: str) -> None:
         """Do nothing."""
+
+    def size(self, reference: str) -> int:  # noqa: ARG002
+        """Return nothing."""
+        return 0
 
     def console(self, machine: Machine) -> str:  # noqa: ARG002
         """Return nothing."""
@@ -165,18 +181,30 @@ class PodmanMachines:
         name = self.name(machine)
         if not machine.made:
             self._create(machine)
-        self.podman.run("start", name)
-        machine.made = True
-        await_ssh(str(machine.address), _BOOT_SECONDS)
-        return int(self.podman.run("inspect", "--format", "{{.State.Pid}}", name).strip() or 0)
+        self._persist("start", name)
+        pid = int(self.podman.run("inspect", "--format", "{{.State.Pid}}", name).strip() or 0) or ENDED
+        await_ssh(str(machine.address), _BOOT_SECONDS, pid)
+        return pid
+
+    def _persist(self, *words: str) -> None:
+        """Ask podman again when it failed: under load it loses races for locks, iptables and its own database."""
+        for pause in _PAUSES:
+            try:
+                self.podman.run(*words)
+            except ToolError as error:
+                log.warning("%s; once more in %g s", error.message, pause)
+                time.sleep(pause)
+            else:
+                return
+        self.podman.run(*words)
 
     def _create(self, machine: Machine) -> None:
         seed, host = self.folder / machine.id, self.folder / "host"
         write_seed(seed, machine)
         ports = [word for port in machine.ports() for word in ("-p", f"{machine.address}:{_both(port)}")]
         with self._creating:  # podman 4.3 sometimes loses a race for the network's address file
-            self.podman.run(
-                "create", "--name", self.name(machine), "--hostname", hostname(machine),
+            self._persist(
+                "create", "--replace", "--name", self.name(machine), "--hostname", hostname(machine),
                 "--label", f"{LABEL}={self.sandbox}", "--label", f"{LABEL}.block={self.block}",
                 "--systemd=always", *(f"--cap-add={word}" for word in CAPABILITIES),
                 "-v", f"{seed}:{INSIDE}/seed:ro", "-v", f"{host}:{INSIDE}/host:ro",
@@ -208,6 +236,10 @@ class PodmanMachines:
         """Tag the image a second time."""
         self.podman.run("tag", source, reference)
 
+    def size(self, reference: str) -> int:
+        """Ask podman, which counts the layers below it too, as a full snapshot does."""
+        return int(self.podman.run("image", "inspect", "--format", "{{.Size}}", reference).strip() or 0)
+
     def console(self, machine: Machine) -> str:
         """Return the end of the journal of this boot, 64 KB at most as on EC2; what was last read when it is down."""
         words = ("exec", self.name(machine), "journalctl", "-b", "--no-pager", "-q", "-o", "short-monotonic")
@@ -217,8 +249,11 @@ class PodmanMachines:
             return machine.console
 
     def exit_code(self, machine: Machine) -> int:
-        """Ask podman how init ended."""
-        return int(self.podman.run("inspect", "--format", "{{.State.ExitCode}}", self.name(machine)).strip() or 0)
+        """Wait until podman knows how init ended.
+
+        The kernel tells of it before the monitor has reaped it; until then an inspection says "running, exit code 0".
+        """
+        return int(self.podman.run("wait", "--interval", "50ms", self.name(machine), timeout=60).strip() or 0)
 
     def references(self) -> list[str]:
         """List the sandbox's images."""

@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cws_build.sandbox import request
+from cws_build.sandbox.rbin import RecycleBinService
+from cws_build.sandbox.world import COPIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("sandbox.api")
 SPOILED = {"CreateImage", "CopyImage", "RunInstances", "StartInstances"}
 """The calls that begin something which a fault can let fail later."""
+_ACCOUNT = "HTTP_X_MOTO_ACCOUNT_ID"
+"""The header by which moto is told the account that a call is for."""
 
 
 class Middleware:
@@ -39,6 +43,7 @@ class Middleware:
         self.reconciler = reconciler
         self.faults = faults
         self.routes = routes
+        self.besides = {"rbin": RecycleBinService()}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -46,15 +51,19 @@ class Middleware:
             return self.routes(environ, start_response)
         began = time.monotonic()
         asked = request.read(environ)
-        verdict = self.faults.judge(asked.call, asked.region)
+        environ[_ACCOUNT] = asked.account
+        verdict = self.faults.judge(asked)
         if verdict.delay:
             time.sleep(verdict.delay)
-        if verdict.refusal is not None:
-            status, headers, body = request.refuse(asked, verdict.refusal)
-            log.info("%s %s %s: fault %s", asked.region, asked.service, asked.call, verdict.refusal.code)
+        refusal = self.reconciler.world.regions.refusal(asked.service, asked.region) or verdict.refusal
+        if refusal is not None:
+            status, headers, body = request.refuse(asked, refusal)
+            log.info("%s %s %s: refused with %s", asked.region, asked.service, asked.call, refusal.code)
             start_response(status, headers)
-            return [body]
-        body_parts, status = self._pass_on(asked, verdict, environ, start_response)
+            body_parts = [body]
+        else:
+            body_parts, status = self._pass_on(asked, verdict, environ, start_response)
+        time.sleep(max(0.0, began + verdict.latency - time.monotonic()))
         seconds = time.monotonic() - began
         log.info("%s %s %s: %s in %.3f s", asked.region, asked.service, asked.call, status[:3], seconds)
         return body_parts
@@ -75,10 +84,11 @@ class Middleware:
         if asked.call == "GetConsoleOutput":
             self._read_consoles(asked)
         with self.reconciler.world.lock:
-            before = self._work(asked) if verdict.fails or verdict.kills else set()
-            parts = list(self.moto(environ, note))
+            self.reconciler.world.copies_at_most = verdict.limit or COPIES
+            before = self._work(asked) if verdict.spoils else set()
+            parts = list(self.besides.get(asked.service, self.moto)(environ, note))
             status = told[-1] if told else "500"
-            if (verdict.fails or verdict.kills) and status.startswith("2"):
+            if verdict.spoils and status.startswith("2"):
                 self._spoil(asked, verdict, before)
         if not asked.reads:
             self.reconciler.round()
@@ -110,8 +120,9 @@ class Middleware:
                 self._doom(machine, verdict)
         for backend in self._regions(asked):
             for image in backend.amis.values():
-                if image.id not in before and verdict.fails:
-                    image.record.reason = verdict.fails
+                if image.id not in before:
+                    image.record.reason = verdict.fails or image.record.reason
+                    image.lasts = verdict.lasts
 
     def _doom(self, machine: Machine, verdict: Verdict) -> None:
         if machine.state == "pending":

@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cws_build.errors import CwsError, ToolError
+from cws_build.sandbox import companion
 from cws_build.sandbox.client import ask
+from cws_build.sandbox.ownership import owner
 from cws_build.sandbox.records import Alive, Arrival
 
 if TYPE_CHECKING:
@@ -71,6 +74,9 @@ def start(state: Path, sandbox: str, bases: Mapping[str, str]) -> Arrival:
     (state / "server.json").unlink(missing_ok=True)
     words = [sys.executable, "-m", "cws_build.sandbox.server", "--state", str(state), "--id", sandbox]
     words += [word for login, image in bases.items() for word in ("--base", f"{login}={image}")]
+    with_process = companion.given(os.environ)
+    if with_process:
+        words += ["--with-process", str(with_process)]
     with log.open("ab") as output:
         child = subprocess.Popen(
             words,
@@ -112,19 +118,30 @@ def _tail(log: Path) -> str:
 def stop(state: Path) -> bool:
     """Stop the server; tells whether one was running. Escalates to SIGKILL after a minute."""
     arrival = written(state)
-    if arrival is None or not _is_ours(arrival.pid, state):
+    # Also one whose server.json is lost or not written yet, and one of a version that took no lock.
+    pid = owner(state) or (arrival.pid if arrival else 0)
+    if not pid or not _is_ours(pid, state):
         (state / "server.json").unlink(missing_ok=True)
+        _reap_ended()
         return False
-    os.kill(arrival.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
-    while _is_ours(arrival.pid, state):
+    while _is_ours(pid, state):
         if time.monotonic() > deadline:
-            os.kill(arrival.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             deadline += PATIENCE
         time.sleep(0.02)
-    _reap(arrival.pid)
+    _reap(pid)
     (state / "server.json").unlink(missing_ok=True)
     return True
+
+
+def _reap_ended() -> None:
+    """Take servers that ended by themselves off the process table."""
+    for pid in [pid for pid, child in _started.items() if child.poll() is not None]:
+        del _started[pid]
 
 
 def _reap(pid: int) -> None:

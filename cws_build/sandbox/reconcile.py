@@ -16,6 +16,7 @@ from cws_build.errors import CwsError
 from cws_build.sandbox.ec2.backend import SandboxBackend
 from cws_build.sandbox.ec2.machine import Machine, set_state
 from cws_build.sandbox.imaging import Imaging
+from cws_build.sandbox.pace import Paced
 from cws_build.sandbox.watch import Watcher
 
 if TYPE_CHECKING:
@@ -45,11 +46,14 @@ class Reconciler:
         self.world = world
         self.machines = machines
         self.save = save
-        self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="sandbox")
-        self.imaging = Imaging(world, machines, self.pool, self.round)
+        self.pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="sandbox")
+        """Enough that no boot waits for others' shutdowns and commits: those who launch wait for some 40 s only."""
+        self.imaging = Imaging(world, machines, self.pool, self.round, self._later)
         self.watcher = Watcher(self._ended)
         self.timers: list[threading.Timer] = []
         self.closed = False
+        self._saved = Paced(self.save, self._locked_at)
+        self._swept = Paced(lambda: self.imaging.sweep(self.backends()), self._locked_at)
 
     def backends(self) -> Iterator[SandboxBackend]:
         """Visit every region that was used."""
@@ -70,8 +74,8 @@ class Reconciler:
                 for machine in list(backend.machines.values()):
                     if not machine.busy:
                         self._step(backend, machine)
-            self.imaging.sweep(self.backends())
-            self.save()
+            self._swept()
+            self._saved()
 
     def close(self) -> None:
         """Let the steps under way end; begin no other."""
@@ -98,6 +102,7 @@ class Reconciler:
                     self._lost(machine, problem)
                 else:
                     done()
+                self._watch(machine)
             self.round()
 
         self.pool.submit(job)
@@ -119,14 +124,23 @@ class Reconciler:
             self._forget(backend, machine)
 
     def _start(self, machine: Machine) -> None:
-        if machine.fails:
-            self._lost(machine, machine.fails)
+        if machine.fails or machine.sealed:
+            if machine.sealed:
+                self._lost(machine, "Client error on launch", "Client.InternalError")
+            else:
+                self._lost(machine, machine.fails)
             self.pool.submit(self.round)
             return
         self._begin(machine, lambda: self._boot(machine), lambda: self._runs(machine))
 
     def _boot(self, machine: Machine) -> None:
-        self.watcher.watch(self.machines.start(machine), machine)
+        machine.booted = self.machines.start(machine)
+
+    def _watch(self, machine: Machine) -> None:
+        """Watch a machine that was booted: only now, because whoever works at it is told of no end."""
+        pid, machine.booted = machine.booted, 0
+        if pid:
+            self.watcher.watch(pid, machine)
 
     def _runs(self, machine: Machine) -> None:
         self._after(machine, "running", only="pending")
@@ -142,6 +156,7 @@ class Reconciler:
         """Move on, unless another call has changed the goal meanwhile."""
         if machine.state == only:
             set_state(machine.instance, state)
+            machine.show_public(shown=state != "stopped")
 
     def _gone(self, backend: SandboxBackend, machine: Machine) -> None:
         set_state(machine.instance, "terminated")
@@ -159,11 +174,11 @@ class Reconciler:
             if not reservation.instances:
                 del backend.reservations[reservation.id]
 
-    def _lost(self, machine: Machine, reason: str) -> None:
+    def _lost(self, machine: Machine, reason: str, code: str = "Server.InternalError") -> None:
         """End an instance whose machine failed, as EC2 ends one that could not be launched."""
         if machine.state != "terminated":
             machine.instance.teardown_defaults()
-            set_state(machine.instance, "shutting-down", f"Server.InternalError: {reason}", "Server.InternalError")
+            set_state(machine.instance, "shutting-down", f"{code}: {reason}", code)
 
     def kill(self, machine: Machine, how: str, seconds: float) -> None:
         """End a machine from outside, as a failing host would; ``how`` is ``stopped`` or ``terminated``."""
@@ -178,29 +193,61 @@ class Reconciler:
                     self._lost(machine, "the host failed")
             self.round()
 
-        timer = threading.Timer(seconds, strike)
+        self._at(seconds, strike)
+
+    def _at(self, seconds: float, work: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, work)
         timer.daemon = True
-        self.timers.append(timer)
+        self.timers = [known for known in self.timers if known.is_alive()] + [timer]
         timer.start()
+
+    def _locked_at(self, seconds: float, work: Callable[[], None]) -> None:
+        """Do something when its time has come, unless the server ends before."""
+
+        def do() -> None:
+            with self.world.lock:
+                if not self.closed:
+                    work()
+
+        self._at(seconds, do)
+
+    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+        """Do a slow step now, or when its time has come."""
+        if seconds:
+            self._at(seconds, lambda: self._submit(work))
+        else:
+            self._submit(work)
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        with self.world.lock:
+            if not self.closed:
+                self.pool.submit(work)
 
     def _ended(self, machine: Machine) -> None:
         """Notice that a machine's init ended: a shutdown or a reboot from inside, unless the API asked for it."""
+        codes: list[int] = []
+
+        def work() -> None:
+            codes.append(self.machines.exit_code(machine))
+            if codes == [REBOOTED]:
+                self._boot(machine)
+
+        def done() -> None:
+            if codes != [REBOOTED] and machine.state == "running":
+                self._shut_down(machine)
+
         with self.world.lock:
-            if self.closed or machine.busy or machine.state != "running":
-                return
-            if self.machines.exit_code(machine) == REBOOTED:
-                self._begin(machine, lambda: self._boot(machine), lambda: None)
-                return
-            behaviour = machine.instance.instance_initiated_shutdown_behavior
-            if behaviour == "terminate":
-                machine.instance.teardown_defaults()
-            set_state(
-                machine.instance,
-                "shutting-down" if behaviour == "terminate" else "stopping",
-                "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
-                "Client.InstanceInitiatedShutdown",
-            )
-        self.round()
+            if not (self.closed or machine.busy or machine.state != "running"):
+                self._begin(machine, work, done)
+
+    def _shut_down(self, machine: Machine) -> None:
+        """Show what a shutdown from inside means for the instance."""
+        ends = machine.instance.instance_initiated_shutdown_behavior == "terminate"
+        if ends:
+            machine.instance.teardown_defaults()
+        reason = "Client.InstanceInitiatedShutdown: Instance initiated shutdown"
+        state = "shutting-down" if ends else "stopping"
+        set_state(machine.instance, state, reason, "Client.InstanceInitiatedShutdown")
 
     def _commit(self, backend: SandboxBackend, machine: Machine, image: Image) -> None:
         self.imaging.busy.add(image.id)
@@ -208,16 +255,19 @@ class Reconciler:
         problems = [image.record.reason] if image.record.reason else []
         reference = backend.rootfs(image.root_snapshot)
 
+        written: list[int] = []
+
         def work() -> None:
             if problems:
                 return
             try:
                 self._take(machine, reference, stop=running and image.record.reboot)
+                written.append(self.imaging.written(reference))
             except CwsError as error:
                 log.exception("%s", image.id)
                 problems.append(error.message)
 
-        self._begin(machine, work, lambda: self.imaging.finish(backend, image, "".join(problems[:1])))
+        self._begin(machine, work, lambda: self.imaging.finish(backend, image, "".join(problems[:1]), sum(written)))
 
     def _take(self, machine: Machine, reference: str, *, stop: bool) -> None:
         if stop:

@@ -6,10 +6,12 @@ import io
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 import msgspec
+
+from cws_build.sandbox.records import ACCOUNT, is_account
 
 if TYPE_CHECKING:
     from cws_build.sandbox.faults import Refusal
@@ -18,12 +20,17 @@ Environ = dict[str, Any]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One request: service and region from its signature, operation and instance ids from its body."""
+    """One request: service, region and account from its signature; operation and parameters from its body.
+
+    ``parameters`` are named as they travel: ``InstanceMarketOptions.MarketType``, ``SecurityGroupId.1``.
+    """
 
     service: str = ""
     region: str = ""
     call: str = ""
     instances: tuple[str, ...] = ()
+    parameters: dict[str, str] = {}
+    account: str = ACCOUNT
 
     @property
     def reads(self) -> bool:
@@ -33,24 +40,45 @@ class Asked(msgspec.Struct, frozen=True):
 
 def read(environ: Environ) -> Asked:
     """Read a request, leaving its body in place for moto."""
-    service, region = _scope(environ.get("HTTP_AUTHORIZATION", ""))
+    service, region, account = _scope(environ.get("HTTP_AUTHORIZATION", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
-        return Asked(service, region, target.rpartition(".")[2])
+        return Asked(service, region, target.rpartition(".")[2], parameters=_json(_body(environ)), account=account)
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        return Asked(service, region)
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        return Asked(service, region, account=account)
+    form = dict(parse_qsl(_body(environ).decode("utf-8", "replace"), keep_blank_values=True))
+    ids = tuple(v for k, v in form.items() if k == "InstanceId" or k.startswith("InstanceId."))
+    return Asked(service, region, form.get("Action", ""), ids, form, account)
+
+
+def _body(environ: Environ) -> bytes:
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
-    form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-    ids = tuple(v[0] for k, v in form.items() if k == "InstanceId" or k.startswith("InstanceId."))
-    return Asked(service, region, form.get("Action", [""])[0], ids)
+    return body
 
 
-def _scope(authorization: str) -> tuple[str, str]:
-    """Read service and region from ``Credential=key/date/region/service/aws4_request``."""
+def _json(body: bytes) -> dict[str, str]:
+    try:
+        given = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {}
+    return {key: value for key, value in given.items() if isinstance(value, str)}
+
+
+def _scope(authorization: str) -> tuple[str, str, str]:
+    """Read service, region and account from ``Credential=key/date/region/service/aws4_request``."""
     _, _, rest = authorization.partition("Credential=")
     parts = rest.split(",")[0].split("/")
-    return (parts[3], parts[2]) if len(parts) >= 5 else ("", "")  # noqa: PLR2004 - the five parts of a scope
+    if len(parts) < 5:  # noqa: PLR2004 - the five parts of a scope
+        return "", "", ACCOUNT
+    return parts[3], parts[2], account_of(parts[0])
+
+
+def account_of(access_key: str) -> str:
+    """Tell whose an access key is: its own digits, those of the role that was assumed with it, the sandbox's own."""
+    from moto.iam.models import get_account_id_from
+
+    return access_key if is_account(access_key) else str(get_account_id_from(access_key))
 
 
 def refuse(asked: Asked, refusal: Refusal) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -58,7 +86,7 @@ def refuse(asked: Asked, refusal: Refusal) -> tuple[str, list[tuple[str, str]], 
     number = uuid.uuid4()
     code, message = escape(refusal.code), escape(refusal.message)
     kind = "text/xml"
-    if asked.service in {"ssm", "kms"}:
+    if asked.service in {"ssm", "kms", "rbin", "servicequotas"}:
         body = json.dumps({"__type": refusal.code, "message": refusal.message})
         kind = "application/x-amz-json-1.1"
     elif asked.service == "ec2":

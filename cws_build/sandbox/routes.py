@@ -1,4 +1,4 @@
-"""The sandbox's own HTTP routes: ``/sandbox/alive``, ``/sandbox/status``, ``/sandbox/faults``."""
+"""The sandbox's own HTTP routes: what it is and does, its faults, and what other accounts and AWS would set up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cws_build.sandbox.records import Alive, Fault, MachineStatus, Status
+from cws_build.errors import CwsError
+from cws_build.sandbox.organization import ORGANIZATION
+from cws_build.sandbox.outside import Outside
+from cws_build.sandbox.records import Alive, MachineStatus, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,34 +46,35 @@ class Routes:
         self.url = url
         self.log = log
         self.started = time.time()
+        self.outside = Outside(reconciler, faults)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        status, answer = "200 OK", None
-        if (method, path) == ("GET", "/sandbox/alive"):
-            answer = msgspec.json.encode(Alive(id=self.reconciler.world.sandbox))
-        elif (method, path) == ("GET", "/sandbox/status"):
-            answer = msgspec.json.encode(self.status())
-        elif (method, path) == ("GET", "/sandbox/faults"):
-            answer = msgspec.json.encode(self.faults.list())
-        elif (method, path) == ("POST", "/sandbox/faults"):
-            status, answer = self._add(environ)
-        elif (method, path) == ("DELETE", "/sandbox/faults"):
-            self.faults.clear()
-            answer = b"[]"
-        else:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        status, answer = "200 OK", b""
+        try:
+            answer = msgspec.json.encode(self._answer(method, path, body))
+        except LookupError:
             status, answer = "404 Not Found", b'{"message": "unknown route"}'
+        except (CwsError, msgspec.MsgspecError) as error:
+            status, answer = "400 Bad Request", msgspec.json.encode({"message": str(error)})
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
         return [answer]
 
-    def _add(self, environ: dict[str, Any]) -> tuple[str, bytes]:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        try:
-            fault = msgspec.json.decode(body, type=Fault, strict=False)
-        except msgspec.MsgspecError as error:
-            return "400 Bad Request", msgspec.json.encode({"message": str(error)})
-        return "200 OK", msgspec.json.encode(self.faults.add(fault))
+    def _answer(self, method: str, path: str, body: bytes) -> object:
+        reads = {
+            "/sandbox/alive": lambda: Alive(id=self.reconciler.world.sandbox),
+            "/sandbox/status": self.status,
+            "/sandbox/faults": self.faults.list,
+        }
+        if method == "GET":
+            return reads[path]()
+        if (method, path) == ("DELETE", "/sandbox/faults"):
+            self.faults.clear()
+            return []
+        with self.reconciler.world.lock:
+            return self.outside.change(method, path, body)
 
     def status(self) -> Status:
         """Describe the sandbox as it is now."""
@@ -84,6 +88,7 @@ class Routes:
                     state=machine.state,
                     image=str(machine.instance.image_id),
                     name=backend.tags.get(machine.id, {}).get("Name", ""),
+                    account=backend.account_id,
                 )
                 for backend in backends
                 for machine in backend.machines.values()
@@ -98,6 +103,7 @@ class Routes:
             machines_real=self.reconciler.machines.real,
             machines=machines,
             images=images,
+            organization=ORGANIZATION,
             faults=self.faults.list(),
             disk_gb=self.reconciler.machines.disk_gb(),
             memory_mb=round(resident_mb(), 1),

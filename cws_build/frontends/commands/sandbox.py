@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cws_build.frontends.options import global_options
+from cws_build.frontends.options import global_options, key_values
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,10 @@ _WORDS = {
     "reset": "remove everything in it but the base machine",
     "fault": "make calls fail, be slow, be throttled",
 }
+_FAULT_FIELDS = (
+    *("call", "account", "at", "times", "delay", "latency", "lasts", "limit", "throttle", "period"),
+    *("error", "message", "fails", "kills", "after"),
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +39,19 @@ def _configure_fault(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["add", "list", "clear"])
     parser.add_argument("--call", default="*", metavar="NAME", help="an API call such as RunInstances; * for all")
     parser.add_argument("--in-region", default="", metavar="REGION", help="only there")
+    parser.add_argument("--account", default="", metavar="NUMBER", help="only calls of that account")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="let N snapshot copies be under way")
     parser.add_argument("--error", default="", metavar="CODE", help="answer with this AWS error code")
     parser.add_argument("--message", default="", metavar="TEXT", help="the error's text; AWS's own by default")
     parser.add_argument("--fails", default="", metavar="REASON", help="accept the call, let what it began fail later")
     parser.add_argument("--kills", default="", choices=["", "stopped", "terminated"], help="end the call's machines")
     parser.add_argument("--after", type=float, default=0.0, metavar="SECONDS", help="with --kills: not at once")
     parser.add_argument("--delay", type=float, default=0.0, metavar="SECONDS", help="answer later")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="be this far away")
+    parser.add_argument("--lasts", type=float, default=0.0, metavar="SECONDS", help="with CopyImage: take this long")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="NAME=VALUE", help="only where a parameter is like this"
+    )
     parser.add_argument("--throttle", type=int, default=0, metavar="N", help="let N calls per period pass")
     parser.add_argument("--period", type=float, default=1.0, metavar="SECONDS", help="of --throttle")
     parser.add_argument("--at", type=int, default=0, metavar="N", help="only the n-th such call")
@@ -67,8 +78,8 @@ def _fault(invocation: Invocation, box: Any) -> int:  # noqa: ANN401  the sandbo
 
     args = invocation.args
     if args.what == "add":
-        fields = ("call", "at", "times", "delay", "throttle", "period", "error", "message", "fails", "kills", "after")
-        box.add_fault(Fault(region=args.in_region, **{name: getattr(args, name) for name in fields}))
+        fields = {name: getattr(args, name) for name in _FAULT_FIELDS}
+        box.add_fault(Fault(region=args.in_region, where=key_values(args.where), **fields))
     elif args.what == "clear":
         box.clear_faults()
     faults = box.faults()
@@ -90,6 +101,9 @@ def _status_text(status: Any) -> str:  # noqa: ANN401  as above
         f"the sandbox is up at {status.url} (pid {status.pid}, {status.memory_mb:.0f} MB{real})",
         f"  {status.images} images, {len(status.machines)} machines, {status.disk_gb:.1f} GB on disk",
     ]
-    lines += [f"  {m.instance_id} {m.state:12} {m.address:15} {m.region} {m.image} {m.name}" for m in status.machines]
+    lines += [
+        f"  {m.instance_id} {m.state:12} {m.address:15} {m.account} {m.region} {m.image} {m.name}"
+        for m in status.machines
+    ]
     lines += [f"  fault {_fault_text(fault)}" for fault in status.faults]
     return "\n".join(lines)

@@ -7,13 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult, EmptyResult
-from moto.ec2.exceptions import EC2ClientError, UnvailableAMIIdError
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import random_ami_id
 
 from cws_build.sandbox.ec2.disks import Disk, overlay
 from cws_build.sandbox.ec2.images import Image, ImageRecord
 from cws_build.sandbox.ec2.paging import page
+from cws_build.sandbox.ec2.quick_answer import QuickAnswer
 from cws_build.sandbox.world import SnapshotRecord
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def check_kinds(specifications: list[dict[str, Any]]) -> None:
 
 
 class ImageCalls(EC2Response):
-    """CreateImage, CopyImage, RegisterImage, DeregisterImage, DescribeImages."""
+    """CreateImage, CopyImage, RegisterImage, DescribeImages."""
 
     @property
     def here(self) -> SandboxBackend:
@@ -86,7 +87,7 @@ class ImageCalls(EC2Response):
         self.error_on_dryrun()
         image_id = random_ami_id()
         disks = self._snapshots(instance, image_id, tags_for(specifications, "snapshot"))
-        source = self.here.amis.get(instance.image_id)
+        source = self.here.find_image(instance.image_id)
         record = ImageRecord(
             id=image_id,
             name=name,
@@ -151,7 +152,11 @@ class ImageCalls(EC2Response):
         root = self._get_param("RootDeviceName", "/dev/sda1")
         disks = overlay([], self._get_param("BlockDeviceMappings", []))
         for disk in disks:
-            disk.size = max(disk.size, int(self.here.get_snapshot(disk.snapshot).volume.size))
+            held = self.here.get_snapshot(disk.snapshot)
+            if disk.snapshot not in self.here.snapshots:
+                raise EC2ClientError("AuthFailure", f"Not authorized for snapshot:{disk.snapshot}")
+            disk.size = max(disk.size, int(held.volume.size))
+            disk.encrypted, disk.kms_key = bool(held.encrypted), held.kms_key_id or ""
         record = ImageRecord(
             id=random_ami_id(),
             name=name,
@@ -165,31 +170,6 @@ class ImageCalls(EC2Response):
             imds_support=self._get_param("ImdsSupport", ""),
         )
         return self._add(record, tags_for(specifications, "image"))
-
-    def deregister_image(self) -> ActionResult:
-        """Take an image away; with DeleteAssociatedSnapshots its snapshots too, unless another image uses them."""
-        image_id = self._get_param("ImageId")
-        if image_id in self.here.deleted_amis:
-            raise UnvailableAMIIdError(image_id)
-        image = self.here.image(image_id)
-        self._refuse_stranger(image)
-        if image.record.protection != "disabled":
-            raise EC2ClientError("OperationNotPermitted", f"Deregistration protection is enabled for {image_id}")
-        self.error_on_dryrun()
-        self.here.amis.pop(image_id)
-        self.here.deleted_amis.append(image_id)
-        self.here.tags.pop(image_id, None)
-        result: dict[str, Any] = {"Return": True}
-        if self._get_param("DeleteAssociatedSnapshots", if_none=False):
-            result["DeleteSnapshotResults"] = [self._delete(disk) for disk in image.record.disks if disk.snapshot]
-        return ActionResult(result)
-
-    def _delete(self, disk: Disk) -> dict[str, str]:
-        if any(disk.snapshot == d.snapshot for image in self.here.amis.values() for d in image.record.disks):
-            return {"SnapshotId": disk.snapshot, "ReturnCode": "skipped"}
-        known = self.here.snapshots.pop(disk.snapshot, None)
-        self.here.tags.pop(disk.snapshot, None)
-        return {"SnapshotId": disk.snapshot, "ReturnCode": "success" if known else "internal-error"}
 
     def _refuse_stranger(self, image: Image) -> None:
         if image.owner_id != self.current_account:
@@ -207,7 +187,7 @@ class ImageCalls(EC2Response):
         )
         shown = [image for image in found if ids or self._listed(image)]
         items, token = page(shown, self._get_param("MaxResults"), self._get_param("NextToken"))
-        return ActionResult({"Images": [image.answer() for image in items], "NextToken": token})
+        return QuickAnswer({"Images": [image.answer(self.here) for image in items], "NextToken": token})
 
     def _listed(self, image: Image) -> bool:
         """Tell whether a search shows it: owners see their deprecated images, disabled ones must be asked for."""

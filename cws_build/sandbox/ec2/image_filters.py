@@ -12,6 +12,7 @@ from cws_build.sandbox.ec2.images import iso
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from cws_build.sandbox.ec2.finding import Finding
     from cws_build.sandbox.ec2.images import Image
 
 ALIASES = {"amazon", "aws-marketplace", "aws-backup-vault"}
@@ -37,10 +38,8 @@ FACTS: dict[str, Callable[[Image], Iterable[str]]] = {
     "ena-support": lambda i: _yes(i.record.ena_support),
     "free-tier-eligible": lambda _: ["false"],
     "hypervisor": lambda _: ["xen"],
-    "image-allowed": lambda _: ["true"],
     "image-id": lambda i: [i.id],
     "image-type": lambda _: ["machine"],
-    "image-watermark.watermark-key": lambda _: [],
     "is-public": lambda i: _yes(i.is_public),
     "kernel-id": lambda _: [],
     "manifest-location": lambda i: [f"{i.record.owner_alias or i.record.owner}/{i.record.name}"],
@@ -59,36 +58,51 @@ FACTS: dict[str, Callable[[Image], Iterable[str]]] = {
     "source-instance-id": lambda i: [i.record.source_instance],
     "sriov-net-support": lambda _: ["simple"],
     "state": lambda i: [i.record.state],
-    "state-reason-code": lambda i: ["Client.InternalError"] if i.record.reason else [],
-    "state-reason-message": lambda i: [i.record.reason],
-    "tag-key": lambda i: i.tag_pairs(),
+    "state-reason-code": lambda i: ["Client.InternalError"] if i.record.state == "failed" else [],
+    "state-reason-message": lambda i: [i.record.reason] if i.record.state == "failed" else [],
     "virtualization-type": lambda _: ["hvm"],
 }
-"""What each filter of DescribeImages compares with; any of an image's values may match any of the filter's."""
+"""What each filter of DescribeImages compares with; any of an image's values may match any of the filter's.
+
+``image-allowed`` is not among them: it compares with the settings of the account that asks.
+"""
+EMPTY = (
+    *(f"image-watermark.{word}" for word in ("watermark-key", "watermark-creation-time")),
+    *(f"image-watermark.source-image-{word}" for word in ("id", "region", "creation-time")),
+    *(f"instance-type-specification.{word}-instance-type" for word in ("supported", "unsupported")),
+    *(f"scan-result.{severity}-fix-available-since" for severity in ("critical", "high", "medium", "low")),
+    *(f"scan-result.{word}" for word in ("informational-fix-available-since", "finding-scan-date")),
+    "scan-result.highest-finding-severity-label",
+)
+"""Filters on what no image of the sandbox has: watermarks, lists of instance types, findings of Inspector."""
 
 
-def matches(image: Image, filters: dict[str, list[str]]) -> bool:
-    """Tell whether an image passes all filters; ``*`` and ``?`` are wildcards.
+def matches(image: Image, filters: dict[str, list[str]], viewer: Finding) -> bool:
+    """Tell whether an image passes all filters of an account; ``*`` and ``?`` are wildcards.
 
     Raises:
         EC2ClientError: InvalidParameterValue for a filter that EC2 does not know.
     """
-    return all(_passes(image, name, values) for name, values in filters.items())
+    return all(_passes(image, name, values, viewer) for name, values in filters.items())
 
 
-def _passes(image: Image, name: str, values: list[str]) -> bool:
+def _passes(image: Image, name: str, values: list[str], viewer: Finding) -> bool:
     if name.startswith("tag:"):
-        tags = image.tag_pairs()
+        tags = image.tag_pairs(viewer)
         facts: Iterable[str] = [tags[name[4:]]] if name[4:] in tags else []
+    elif name == "tag-key":
+        facts = image.tag_pairs(viewer)
     elif name in FACTS:
         facts = FACTS[name](image)
+    elif name in EMPTY:
+        facts = []
     else:
         raise EC2ClientError("InvalidParameterValue", f"The filter '{name}' is invalid")
-    return any(fnmatch.fnmatchcase(fact, _pattern(value)) for fact in facts for value in values)
+    return any(fnmatch.fnmatchcase(fact, pattern(value)) for fact in facts for value in values)
 
 
-def _pattern(value: str) -> str:
-    """EC2 knows ``*`` and ``?`` only; a bracket means itself."""
+def pattern(value: str) -> str:
+    """Turn a wildcard of EC2 into one of fnmatch: EC2 knows ``*`` and ``?`` only; a bracket means itself."""
     return value.replace("[", "[[]")
 
 

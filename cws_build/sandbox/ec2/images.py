@@ -13,6 +13,7 @@ from cws_build.sandbox.ec2.disks import Disk
 
 if TYPE_CHECKING:
     from cws_build.sandbox.ec2.backend import SandboxBackend
+    from cws_build.sandbox.ec2.finding import Finding
 
 
 class ImageRecord(msgspec.Struct, kw_only=True):
@@ -31,6 +32,7 @@ class ImageRecord(msgspec.Struct, kw_only=True):
     created: float = msgspec.field(default_factory=time.time)
     owner_alias: str = ""
     platform_details: str = "Linux/UNIX"
+    usage_operation: str = "RunInstances"
     boot_mode: str = "uefi-preferred"
     ena_support: bool = True
     imds_support: str = ""
@@ -43,6 +45,8 @@ class ImageRecord(msgspec.Struct, kw_only=True):
     ssm_name: str = ""
     client_token: str = ""
     protection: str = "disabled"
+    protected_until: float = 0.0
+    """When the cooldown ends that began as the protection was taken away."""
     last_launched: float = 0.0
     reboot: bool = False
     """The machine is stopped while its file system is taken."""
@@ -60,6 +64,8 @@ class Image(TaggedEC2Resource):
         self.ec2_backend = ec2_backend
         self.record = record
         self.id = record.id
+        self.lasts = 0.0
+        """A fault: for how many seconds it stays pending while it is copied."""
         self.kernel_id = None
         self.platform = None
         self.virtualization_type = "hvm"
@@ -107,14 +113,14 @@ class Image(TaggedEC2Resource):
 
     def deprecated(self) -> bool:
         """Tell whether its deprecation date has passed."""
-        return 0 < self.record.deprecation <= time.time()
+        return 0 < self.record.deprecation <= self.ec2_backend.world.now()
 
-    def tag_pairs(self) -> dict[str, str]:
-        """Return its tags."""
-        return dict(self.ec2_backend.tags.get(self.id, {}))
+    def tag_pairs(self, viewer: Finding | None = None) -> dict[str, str]:
+        """Return its tags as an account has set them, the owner by default: everybody sees their own alone."""
+        return dict((viewer or self.ec2_backend).tags.get(self.id, {}))
 
-    def answer(self) -> dict[str, Any]:
-        """Return it in the shape of EC2's Image."""
+    def answer(self, viewer: Finding) -> dict[str, Any]:
+        """Return it in the shape of EC2's Image, as an account sees it."""
         record = self.record
         result = {
             "ImageId": record.id,
@@ -127,9 +133,9 @@ class Image(TaggedEC2Resource):
             "Public": self.is_public,
             "State": record.state,
             "Architecture": record.architecture,
-            "CreationDate": datetime.fromtimestamp(record.created, UTC),
+            "CreationDate": iso(record.created),
             "PlatformDetails": record.platform_details,
-            "UsageOperation": "RunInstances",
+            "UsageOperation": record.usage_operation,
             "BlockDeviceMappings": [disk.mapping() for disk in record.disks],
             "RootDeviceName": record.root_device,
             "RootDeviceType": "ebs",
@@ -142,21 +148,21 @@ class Image(TaggedEC2Resource):
             "ProductCodes": [
                 {"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in record.product_codes
             ],
-            "Tags": [{"Key": k, "Value": v} for k, v in sorted(self.tag_pairs().items())],
+            "Tags": [{"Key": k, "Value": v} for k, v in sorted(self.tag_pairs(viewer).items())],
         }
-        return result | self._optional()
+        return result | self._optional(mine=record.owner == viewer.account_id)
 
-    def _optional(self) -> dict[str, Any]:
+    def _optional(self, *, mine: bool) -> dict[str, Any]:
         record = self.record
         given: dict[str, Any] = {
             "ImdsSupport": record.imds_support,
-            "SourceInstanceId": record.source_instance,
+            "SourceInstanceId": record.source_instance if mine else "",
             "SourceImageId": record.source_image,
             "SourceImageRegion": record.source_region,
             "PublicSsmParameterName": record.ssm_name,
             "DeprecationTime": iso(record.deprecation) if record.deprecation else "",
-            "LastLaunchedTime": iso(record.last_launched) if record.last_launched else "",
+            "LastLaunchedTime": iso(record.last_launched) if record.last_launched and mine else "",
         }
-        if record.reason:
+        if record.reason and record.state == "failed":
             given["StateReason"] = {"Code": "Client.InternalError", "Message": record.reason}
         return {key: value for key, value in given.items() if value}

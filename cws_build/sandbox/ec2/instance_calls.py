@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -13,11 +12,15 @@ from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
+from cws_build.sandbox.ec2.beginnings import begin
 from cws_build.sandbox.ec2.disks import overlay
 from cws_build.sandbox.ec2.launch_source import find_image
-from cws_build.sandbox.ec2.machine import Machine, set_state
+from cws_build.sandbox.ec2.machine import set_state
 from cws_build.sandbox.ec2.paging import page
 from cws_build.sandbox.ec2.retire_calls import RetireCalls
+from cws_build.sandbox.ec2.sharing import find_snapshot
+from cws_build.sandbox.keys import key_problem
+from cws_build.sandbox.seed import user_data
 
 if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance
@@ -25,12 +28,17 @@ if TYPE_CHECKING:
     from cws_build.sandbox.ec2.images import Image
 
 
+MOST_USER_DATA = 16384
+"""Bytes of user data at most, before base64."""
+
+
 class InstanceCalls(RetireCalls):
     """RunInstances and what follows it."""
 
     def run_instances(self) -> ActionResult:
         """Begin instances: pending now, running when their machines run."""
-        again = self._repeated_run()
+        fingerprint = self._fingerprint()
+        again = self._repeated_run(fingerprint)
         if again is not None:
             return again
         template = self._launch_template()
@@ -38,32 +46,42 @@ class InstanceCalls(RetireCalls):
         self.params["ImageId"] = image.id
         self._check_type(image, template)
         self._check_key(template)
+        self._check_user_data()
+        self._check_profile()
         self._place()
-        self._fill_disks(image, template)
+        sealed = self._fill_disks(image, template)
         self._fill_metadata(image)
         self.params["MinCount"] = self._get_param("MaxCount") or self._get_param("MinCount") or 1
-        answer = super().run_instances()
+        answer = self._launched(image)
         reservation: Any = answer.result
         for instance in reservation.instances:
-            self._begin(instance, image)
-        image.record.last_launched = time.time()
+            begin(self.here, instance, image)
+            self.here.machines[instance.id].sealed = sealed
         token = self._get_param("ClientToken")
         if token:
-            self.here.run_tokens[token] = (self._fingerprint(), reservation)
+            self.here.run_tokens[token] = (fingerprint, reservation)
+        return answer
+
+    def _launched(self, image: Image) -> ActionResult:
+        """Let moto make the instances, with the snapshots of an image that may be another account's."""
+        self.here.lent = {disk.snapshot for disk in image.record.disks}
+        try:
+            answer: ActionResult = super().run_instances()
+        finally:
+            self.here.lent = set()
         return answer
 
     def _fingerprint(self) -> str:
-        left_out = {"ClientToken", "BlockDeviceMappings", "MinCount", "MetadataOptions", "SubnetId"}
+        """Write down what was asked for, before anything is filled in; a dry run asks for the same."""
+        left_out = {"ClientToken", "DryRun"}
         return json.dumps({k: v for k, v in self.params.items() if k not in left_out}, sort_keys=True, default=str)
 
-    def _repeated_run(self) -> ActionResult | None:
+    def _repeated_run(self, fingerprint: str) -> ActionResult | None:
         known = self.here.run_tokens.get(self._get_param("ClientToken", ""))
         if known is None:
             return None
-        fingerprint, reservation = known
-        image_id = json.loads(fingerprint).get("ImageId")
-        wanted = self._get_param("ImageId", image_id)
-        if wanted != image_id and not wanted.startswith("resolve:"):
+        first, reservation = known
+        if first != fingerprint:
             raise EC2ClientError(
                 "IdempotentParameterMismatch",
                 "The client token you have provided is associated with a resource that was created with "
@@ -103,6 +121,23 @@ class InstanceCalls(RetireCalls):
         if key and key not in self.here.key_pairs:
             raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
 
+    def _check_user_data(self) -> None:
+        if len(user_data(self._get_param("UserData"))) > MOST_USER_DATA:
+            raise EC2ClientError("InvalidParameterValue", f"User data is limited to {MOST_USER_DATA} bytes")
+
+    def _check_profile(self) -> None:
+        from moto.iam.models import iam_backends
+
+        profiles = list(iam_backends[self.current_account][self.partition].instance_profiles.values())
+        for field, known in (("Name", {p.name for p in profiles}), ("Arn", {p.arn for p in profiles})):
+            wanted = self._get_param(f"IamInstanceProfile.{field}")
+            if wanted and wanted not in known:
+                raise EC2ClientError(
+                    "InvalidParameterValue",
+                    f"Value ({wanted}) for parameter iamInstanceProfile.{field.lower()} is invalid. "
+                    f"Invalid IAM Instance Profile {'name' if field == 'Name' else 'ARN'}",
+                )
+
     def _place(self) -> None:
         """Choose a subnet where none is named, and keep addresses inside the sandbox's block."""
         nics = self._get_param("NetworkInterfaces", [])
@@ -130,11 +165,12 @@ class InstanceCalls(RetireCalls):
                 "name no subnet, or make one inside the default VPC.",
             )
 
-    def _fill_disks(self, image: Image, template: dict[str, Any]) -> None:
+    def _fill_disks(self, image: Image, template: dict[str, Any]) -> bool:
+        """Combine the image's disks with those asked for; tells whether one has a key that cannot be used."""
         wanted = self._get_param("BlockDeviceMappings", []) or template.get("BlockDeviceMappings", [])
         disks = overlay(image.record.disks, wanted)
         for disk in disks:
-            known = self.here.snapshots.get(disk.snapshot)
+            known = find_snapshot(self.here, disk.snapshot)
             least = int(known.volume.size) if known else 1
             if disk.size < least:
                 raise EC2ClientError(
@@ -142,22 +178,17 @@ class InstanceCalls(RetireCalls):
                     f"Volume of size {disk.size}GB is smaller than snapshot '{disk.snapshot}', "
                     f"expect size >= {least}GB",
                 )
+            if disk.encrypted or self._encrypts_by_default():
+                disk.encrypted, disk.kms_key = True, self._with_key(disk.kms_key).key
         self.params["BlockDeviceMappings"] = [disk.mapping() for disk in disks]
+        keys = [disk.kms_key for disk in (*disks, *image.record.disks)]
+        return any(key_problem(key, self.current_account) for key in keys)
 
     def _fill_metadata(self, image: Image) -> None:
         options = self.params.setdefault("MetadataOptions", {})
         if image.record.imds_support == "v2.0":
             options.setdefault("HttpTokens", "required")
             options.setdefault("HttpPutResponseHopLimit", 2)
-
-    def _begin(self, instance: Instance, image: Image) -> None:
-        for nic in instance.nics.values():
-            nic.delete_on_termination = False  # the address is in use until the machine is gone
-            if nic.public_ip or nic.public_ip_auto_assign:
-                nic.public_ip_auto_assign = False
-                nic.public_ip = nic.private_ip_address
-        set_state(instance, "pending")
-        self.here.machines[instance.id] = Machine(instance, self.here.rootfs(image.root_snapshot))
 
     def start_instances(self) -> ActionResult:
         """Start stopped instances."""
@@ -166,6 +197,7 @@ class InstanceCalls(RetireCalls):
         answer = super().start_instances()
         for instance in chosen:
             set_state(instance, "pending" if instance.id in stopped else self._was(instance))
+            self.here.machines[instance.id].show_public(shown=True)
         return answer
 
     def _was(self, instance: Instance) -> str:
@@ -179,16 +211,6 @@ class InstanceCalls(RetireCalls):
         answer = super().stop_instances()
         for instance in chosen:
             set_state(instance, "stopped" if before[instance.id] == "stopped" else "stopping")
-        return answer
-
-    def terminate_instances(self) -> ActionResult:
-        """End instances: volumes go at once, machine and address when the machine is gone."""
-        chosen = self.here.get_multi_instances_by_id(self._get_param("InstanceIds", []))
-        before = {i.id: str(i.state) for i in chosen}
-        answer = super().terminate_instances()
-        for instance in chosen:
-            if before[instance.id] != "terminated":
-                set_state(instance, "shutting-down")
         return answer
 
     def reboot_instances(self) -> EmptyResult:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.exceptions import EC2ClientError
 
+from cws_build.sandbox.ec2.sharing import gone
+
 if TYPE_CHECKING:
     from cws_build.sandbox.ec2.backend import SandboxBackend
     from cws_build.sandbox.ec2.images import Image
@@ -23,9 +25,14 @@ def find_image(backend: SandboxBackend, account: str, wanted: str) -> Image:
         raise EC2ClientError("MissingParameter", "The request must contain the parameter ImageId")
     if wanted.startswith(PREFIX):
         wanted = _parameter(backend.region_name, account, wanted.removeprefix(PREFIX))
-    if wanted in backend.deleted_amis:
+    if gone(backend, wanted):
         raise EC2ClientError("InvalidAMIID.NotFound", f"The image id '[{wanted}]' does not exist")
     image = backend.image(wanted)
+    if not backend.admits(image):  # what the account's settings do not allow is not there for it
+        raise EC2ClientError("InvalidAMIID.NotFound", f"The image id '[{wanted}]' does not exist")
+    if not backend.visible(image):
+        raise EC2ClientError("AuthFailure", f"Not authorized for images: [{wanted}]")
+    _check_subscriptions(backend, image)
     if image.state == "disabled":
         raise EC2ClientError("InvalidAMIID.Unavailable", f"The image ID '{image.id}' is disabled")
     if image.state != "available":
@@ -33,6 +40,16 @@ def find_image(backend: SandboxBackend, account: str, wanted: str) -> Image:
             "InvalidAMIID.Unavailable", f"The image ID '{image.id}' is not available (state {image.state})"
         )
     return image
+
+
+def _check_subscriptions(backend: SandboxBackend, image: Image) -> None:
+    for code in image.record.product_codes:
+        if code not in backend.world.subscriptions:
+            raise EC2ClientError(
+                "OptInRequired",
+                "In order to use this AWS Marketplace product you need to accept terms and subscribe. "
+                f"To do so please visit https://aws.amazon.com/marketplace/pp?sku={code}",
+            )
 
 
 def _parameter(region: str, account: str, name: str) -> str:

@@ -36,14 +36,20 @@ class Machine:
         """A worker is at it; the next step is decided when it is done."""
         self.made = False
         """Its file system exists."""
+        self.booted = 0
+        """The process id of its init when it was just booted, until somebody watches it."""
         self.ended = 0.0
         """When it was gone, in seconds since the epoch."""
         self.reboot = False
         """RebootInstances asked for it."""
         self.fails = ""
         """A fault: its next start fails with this reason."""
+        self.sealed = False
+        """A disk of it has a key that its account cannot use."""
         self.fault_kills: list[tuple[str, float]] = []
         """Faults: how it shall end, and how many seconds after it runs."""
+        self.public = False
+        """It has a public address while it is not stopped."""
         self.console = ""
         """Its console output as last read, kept for when it is gone."""
 
@@ -66,6 +72,11 @@ class Machine:
     def region(self) -> str:
         """The region it runs in."""
         return str(self.instance.region_name)
+
+    def show_public(self, *, shown: bool) -> None:
+        """Give it its public address, or take it away: EC2 takes it from an instance that is stopped."""
+        for nic in self.instance.nics.values():
+            nic.public_ip = nic.private_ip_address if shown and self.public else None
 
     def ports(self) -> list[str]:
         """Return the ports to publish, as podman writes them: 22, and what its security groups let in at start."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models.elastic_block_store import Snapshot
 
@@ -41,6 +43,9 @@ class SandboxSnapshot(Snapshot):
         self.status = record.state
         self.state_message = record.reason or None
         self.create_volume_permission_userids = set(record.users)
+        self.create_volume_permission_groups = set(record.groups)
+        self.began, self.lasts = time.time(), 0.0
+        self.completed, self.written = record.completed, record.written
 
     @property
     def state(self) -> str:
@@ -48,9 +53,77 @@ class SandboxSnapshot(Snapshot):
         return self.status
 
     @property
+    def completion_time(self) -> datetime | None:
+        """When it was done; None, which EC2 leaves out, until then."""
+        return datetime.fromtimestamp(self.completed, UTC) if self.completed else None
+
+    @property
+    def full_snapshot_size_in_bytes(self) -> int | None:
+        """How much was written; None, which EC2 leaves out, where it was not measured."""
+        return self.written or None
+
+    def finish(self, reason: str, written: int) -> None:
+        """End it: completed, or failed for a reason.
+
+        Args:
+            reason: Why it has failed; empty where it has not.
+            written: Bytes of its file system; 0 where it holds none.
+        """
+        self.status = "error" if reason else "completed"
+        self.state_message = reason or None
+        if not reason:
+            self.completed, self.written = time.time(), written
+
+    @property
     def progress(self) -> str:
-        """How much is done; podman does not tell in between."""
-        return "100%" if self.status == "completed" else "0%"
+        """How much is done: podman does not tell in between, a copy that was told to last does."""
+        if self.status == "completed":
+            return "100%"
+        return f"{min(99, int(100 * (time.time() - self.began) / self.lasts))}%" if self.lasts else "0%"
+
+    def readable(self, account: str) -> bool:
+        """Tell whether an account may copy it, or make volumes from it."""
+        users = self.create_volume_permission_userids
+        return self.owner_id == account or account in users or self.public()
+
+    def public(self) -> bool:
+        """Tell whether everybody may copy it: its owner says so, and does not hide what is public in the region."""
+        hides = self.ec2_backend.settings.public_snapshots == "block-all-sharing"
+        mine = self.owner_id == self.ec2_backend.account_id
+        return "all" in self.create_volume_permission_groups and not (hides and mine)
+
+    @property
+    def given(self) -> set[str]:
+        """Who was given the right to make volumes from it: accounts, and ``all``."""
+        return self.create_volume_permission_userids | self.create_volume_permission_groups
+
+    def seen_by(self, viewer: SandboxBackend) -> SandboxSnapshot:
+        """Return it as an account sees it: with the tags that the account itself has set."""
+        if viewer is self.ec2_backend:
+            return self
+        view = copy.copy(self)
+        view.ec2_backend = viewer
+        return view
+
+    def answer(self) -> dict[str, Any]:
+        """Return it in the shape of EC2's Snapshot."""
+        return {
+            "SnapshotId": self.id,
+            "Description": self.description,
+            "VolumeId": self.volume.id,
+            "VolumeSize": self.volume.size,
+            "State": self.status,
+            "StateMessage": self.state_message,
+            "Progress": self.progress,
+            "StartTime": self.start_time,
+            "CompletionTime": self.completion_time,
+            "OwnerId": self.owner_id,
+            "Encrypted": bool(self.encrypted),
+            "KmsKeyId": self.kms_key_id,
+            "StorageTier": self.storage_tier,
+            "FullSnapshotSizeInBytes": self.full_snapshot_size_in_bytes,
+            "Tags": [{"Key": k, "Value": v} for k, v in sorted(self.ec2_backend.tags.get(self.id, {}).items())],
+        }
 
     def to_record(self) -> SnapshotRecord:
         """Return what is saved of it."""
@@ -67,4 +140,7 @@ class SandboxSnapshot(Snapshot):
             kms_key=self.kms_key_id or "",
             image=self.from_ami or "",
             users=sorted(self.create_volume_permission_userids),
+            groups=sorted(self.create_volume_permission_groups),
+            completed=self.completed,
+            written=self.written,
         )

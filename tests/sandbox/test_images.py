@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sandbox import rig
 
 TAGS = [
     {"ResourceType": "image", "Tags": [{"Key": "cws:digest", "Value": "d1"}]},
     {"ResourceType": "snapshot", "Tags": [{"Key": "of", "Value": "snapshot"}]},
 ]
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with rig.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def ec2(sandbox):
-    return rig.client(sandbox)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +32,8 @@ def test_create_image_tags_image_and_snapshot_in_one_call(ec2, baked):
     assert found["Tags"] == TAGS[1]["Tags"]
     assert found["Description"] == f"Created by CreateImage({baked['SourceInstanceId']}) for {baked['ImageId']}"
     assert (found["State"], found["Progress"], found["VolumeSize"]) == ("completed", "100%", 8)
+    assert found["StartTime"] <= found["CompletionTime"] <= datetime.now(UTC)
+    assert "FullSnapshotSizeInBytes" not in found, "nothing was written where no machine runs"
 
 
 def test_an_image_begins_pending_with_pending_snapshots(ec2):
@@ -107,7 +99,7 @@ def test_a_copy_without_copy_image_tags_has_none(sandbox, baked):
 
 
 def test_an_encrypted_copy_says_so(sandbox, baked):
-    key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    key = rig.client(sandbox, "kms", "eu-west-1").create_key()["KeyMetadata"]["Arn"]
     west = rig.client(sandbox, region="eu-west-1")
     request = {"SourceImageId": baked["ImageId"], "SourceRegion": "us-east-1", "Name": "secret", "KmsKeyId": key}
     copy = rig.image_in_state(west, west.copy_image(**request, Encrypted=True)["ImageId"])
@@ -223,7 +215,7 @@ def test_a_dry_run_makes_nothing(ec2):
 
 def test_a_call_that_nobody_knows_is_refused_in_ec2s_words(ec2):
     with pytest.raises(ClientError) as error:
-        ec2.describe_image_usage_reports()
+        ec2.describe_fast_launch_images()
     assert code(error) == "InvalidAction"
 
 

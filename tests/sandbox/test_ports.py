@@ -60,7 +60,6 @@ def test_claims_do_not_meet_and_avoid_taken_blocks():
     finally:
         one.close()
         two.close()
-    free = str(first)
-    third, three = claim("a", {str(block) for block in BLOCKS} - {free})
+    third, three = claim("a", {str(block) for block in BLOCKS if block not in (first, second)})
     three.close()
-    assert str(third) == free
+    assert third in (first, second), "one of the two at least is free, though another sandbox may begin meanwhile"

@@ -7,20 +7,9 @@ import ipaddress
 
 import pytest
 from botocore.exceptions import ClientError
-from sandbox import rig
 
 from cws_build.sandbox.records import Fault
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with rig.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def ec2(sandbox):
-    return rig.client(sandbox)
+from sandbox import rig
 
 
 def refused(call, **words):

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
 from sandbox import rig
 from sandbox.shapes import problems
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with rig.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
 
 
 class Watched:
@@ -57,6 +50,9 @@ def test_answers_match_the_service_model(sandbox):
         watched("describe_images", Owners=["self"])
         watched("describe_snapshots", MaxResults=5)
         watched("describe_volumes")
+    here("describe_regions", AllRegions=True)
+    here("describe_instance_types", MaxResults=5)
+    here("describe_instance_type_offerings", LocationType="availability-zone", MaxResults=5)
     here("disable_image_deprecation", ImageId=image)
     here("disable_image", ImageId=image)
     here("enable_image", ImageId=image)

@@ -7,11 +7,11 @@ import signal
 import threading
 
 import pytest
-from sandbox import rig
 
 from cws_build.errors import ToolError
 from cws_build.sandbox.control import Sandbox
 from cws_build.sandbox.records import Status
+from sandbox import rig
 
 
 @pytest.fixture

@@ -6,18 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sandbox import rig
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with rig.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def ec2(sandbox):
-    return rig.client(sandbox)
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,35 @@ def launched(host, baked):
     return host.boot(baked.keep()), before
 
 
+UNCOMPILED = """
+cd /opt/cws/python/lib/python3*/site-packages
+find . -name '*.py' | while read -r file; do
+    set -- "${file%/*}/__pycache__/$(basename "$file" .py)".*.pyc
+    [ -e "$1" ] || echo "$file"
+done
+ls /var/lib/cws-build
+"""
+"""Prints what is not compiled, and what is still to be."""
+
+
+@pytest.mark.machines
+@pytest.mark.timeout(400)
+def test_a_launch_compiles_after_it_and_an_image_finishes_that(host):
+    new = host.boot(host.base)
+    for expected in (True, False):
+        played = new.play(PLAYS / "alone.yml", "-e", "{cws_sysprep: false}")
+        assert played.code == 0, played.output
+        assert bool(played.changed()) is expected
+    new.run("systemctl start --wait cws-bytecode@opt-cws-python.service")
+    assert new.run(UNCOMPILED) == ""
+    assert new.run("/opt/cws/python/bin/python -m pip --version; systemctl --failed --no-legend").startswith("pip ")
+
+    new.run("find /opt/cws/python -name '*.pyc' -delete; touch /var/lib/cws-build/bytecode-opt-cws-python")
+    played = new.play(PLAYS / "alone.yml", "-e", "{cws_sysprep: true}")
+    assert played.code == 0, played.output
+    assert new.run(UNCOMPILED) == ""
+
+
 @pytest.mark.machines
 @pytest.mark.timeout(400)
 class TestOnAMachine:
@@ -159,16 +188,20 @@ class TestOnAMachine:
         )
         assert baked.run(f"{left} /root/.bash_history /home/*/.local/share/jupyter/runtime/* 2>/dev/null; true") == ""
         assert baked.run("cat /etc/machine-id /var/log/cloud-init.log 2>/dev/null; true") == ""
+        assert baked.run("cat /var/log/{wtmp,btmp,lastlog} 2>/dev/null; true") == ""
         assert baked.run("find /var/lib/apt/lists -type f -not -name lock; stat -c %Y /var/lib/apt/lists") == "0"
         assert launched
 
     def test_a_new_machine_has_its_own_identity(self, launched):
         new, before = launched
+        # The server makes its secret when it starts.
+        new.run("curl -fsS --retry 30 --retry-delay 1 --retry-all-errors http://127.0.0.1:8888/lab/api")
         now = new.run(
             "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub /home/scientist/.local/share/jupyter/runtime/*secret"
         )
         assert not set(now.splitlines()) & set(before.splitlines())
         assert new.login("id -un") == machine.LOGIN
+        assert new.run("stat -c %U:%G /var/log/wtmp") == "root:utmp"
 
     def test_a_new_machine_serves_without_provisioning(self, launched):
         new, _ = launched

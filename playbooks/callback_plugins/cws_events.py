@@ -1,6 +1,6 @@
 """Ansible callback plugin: what the playbook does, as JSON lines in the file that ``$CWS_EVENTS`` names.
 
-Plain Ansible (ansible-core 2.19 and later), lying beside the playbook, where Ansible loads it by itself. The
+Plain Ansible (ansible-core 2.14 and later), lying beside the playbook, where Ansible loads it by itself. The
 lines have the schema of cws-build's events; without the variable the plugin does nothing. A layer is an
 ``include_role`` task named ``layer <index>/<total> <name>``; every task that it includes belongs to it.
 """
@@ -104,12 +104,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Tell that a task ended well."""
         # What announces a layer has only begun it: the layer's own events tell of it.
-        if not _LAYER.match(result.task.name or ""):
-            self._end_task(result.task, "changed" if result.result.get("changed") else "ok")
+        if not _LAYER.match(_task(result).name or ""):
+            self._end_task(_task(result), "changed" if _values(result).get("changed") else "ok")
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
         """Tell that a task's condition did not hold."""
-        self._end_task(result.task, "skipped")
+        self._end_task(_task(result), "skipped")
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         """Tell that a task failed, why, and whether the play goes on."""
@@ -118,13 +118,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
         """Keep the first failed item of a loop; from 2.21 on, the task's own result does not tell which failed."""
         if not _hidden(result):
-            message, output = _explain(result.result)
-            known = self._known(result.task)
-            known.item = known.item or (f"item {_item(result.result)}: {message}", output)
+            message, output = _explain(_values(result))
+            known = self._known(_task(result))
+            known.item = known.item or (f"item {_item(_values(result))}: {message}", output)
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
         """Tell that the machine could not be reached."""
-        self._fail(result, "unreachable", ignored=bool(result.task.ignore_unreachable))
+        self._fail(result, "unreachable", ignored=bool(_task(result).ignore_unreachable))
 
     def v2_playbook_on_stats(self, stats: object) -> None:  # noqa: ARG002  # Ansible's own signature
         """End the last layer."""
@@ -154,13 +154,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
         self._write("task_finished", **known.fields, status=status, seconds=seconds, **more)
 
     def _fail(self, result: CallbackTaskResult, status: str, *, ignored: bool) -> None:
-        ignored = ignored or _rescued(result.task)
+        ignored = ignored or _rescued(_task(result))
         if self._layer and not ignored:
             self._layer.failed = True
         message, output = _HIDDEN, ""
         if not _hidden(result):
-            message, output = self._known(result.task).item or _explain(result.result)
-        self._end_task(result.task, status, message=message, output=output, ignored=ignored)
+            message, output = self._known(_task(result)).item or _explain(_values(result))
+        self._end_task(_task(result), status, message=message, output=output, ignored=ignored)
 
     def _end_layer(self) -> None:
         layer, self._layer = self._layer, None
@@ -183,8 +183,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
             self.disabled = True
 
 
+def _task(result: CallbackTaskResult) -> Any:  # noqa: ANN401  # Ansible ships no types
+    # Before 2.19 the names had an underscore.
+    return result.task if hasattr(result, "task") else result._task  # noqa: SLF001  # as said
+
+
+def _values(result: CallbackTaskResult) -> dict[str, Any]:
+    values: dict[str, Any] = result.result if hasattr(result, "result") else result._result  # noqa: SLF001  # as above
+    return values
+
+
 def _hidden(result: CallbackTaskResult) -> bool:
-    return bool(result.task.no_log) or "censored" in result.result
+    return bool(_task(result).no_log) or "censored" in _values(result)
 
 
 def _ancestors(task: Task) -> Iterator[Any]:

@@ -18,6 +18,7 @@ import boto3
 import pytest
 
 ROLES = Path(__file__).parents[2] / "playbooks" / "roles"
+INSTALL = ROLES / "pip" / "files" / "install.py"
 FETCH = ROLES / "files" / "files" / "fetch.py"
 IDLE = ROLES / "idle_detection" / "files" / "idle_check.py"
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -138,6 +139,53 @@ def test_an_object_is_cleaned_up_once_it_is_delivered(s3, fetch, tmp_path):
     assert s3[0].list_objects_v2(Bucket=s3[1])["KeyCount"] == 0
     assert last(fetch({"s3_key": "once", "auto_cleanup": True})) == "unchanged"
     assert (tmp_path / "out" / "once").read_bytes() == b"x"
+
+
+SETTINGS = "import json, runpy, sys; print(json.dumps(runpy.run_path(sys.argv[1])['uv_settings']()))"
+
+
+def uv_settings(home, **variables):
+    """Return what uv is told on a machine whose pip is configured like this."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "XDG_", "SSL_"))}
+    words = [sys.executable, "-B", "-c", SETTINGS, str(INSTALL)]
+    environment = {**kept, "HOME": str(home), **variables}
+    return json.loads(subprocess.run(words, env=environment, check=True, capture_output=True, text=True).stdout)
+
+
+# This computer's own /etc/pip.conf counts as well, so each case looks only at what overrules it.
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, {"UV_DEFAULT_INDEX": "https://mine.example/simple", "UV_HTTP_TIMEOUT": "9"}),
+        ({"PIP_CERT": "/ca.crt", "PIP_TIMEOUT": "5"}, {"SSL_CERT_FILE": "/ca.crt", "UV_HTTP_TIMEOUT": "5"}),
+        (
+            {"PIP_CONFIG_FILE": "own.conf"},
+            {"UV_INDEX": "https://a.example/simple https://b.example/simple", "UV_INDEX_STRATEGY": "unsafe-best-match"},
+        ),
+    ],
+)
+def test_uv_is_told_what_pip_is_configured_to_do(tmp_path, variables, told):
+    texts = {
+        ".config/pip/pip.conf": "[global]\nindex_url = https://mine.example/simple\ntimeout = 9\n",
+        "own.conf": "[install]\nextra-index-url =\n    https://a.example/simple\n    https://b.example/simple\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = uv_settings(tmp_path, **{**variables, **_inside(tmp_path, variables)})
+    assert told.items() <= found.items()
+    # A file that PIP_CONFIG_FILE names stands in for the user's own.
+    assert ("mine.example" in json.dumps(found)) is ("PIP_CONFIG_FILE" not in variables)
+
+
+def test_uv_keeps_what_it_was_told_itself(tmp_path):
+    told = uv_settings(tmp_path, PIP_CONFIG_FILE=os.devnull, PIP_TIMEOUT="5", UV_HTTP_TIMEOUT="7")
+    assert told.keys() == {"UV_CACHE_DIR", "UV_NO_PROGRESS"}
+
+
+def _inside(folder, variables):
+    """Return those variables that name files, with the folder."""
+    return {name: str(folder / value) for name, value in variables.items() if name.endswith("_FILE")}
 
 
 class Kernels(http.server.BaseHTTPRequestHandler):

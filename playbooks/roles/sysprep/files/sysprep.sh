@@ -55,6 +55,15 @@ journalctl --rotate --vacuum-time=1s >/dev/null 2>&1 || true
 rm -rf /var/log/journal/*/
 find /var/log -type f \( -name '*.gz' -o -name '*.xz' -o -name '*.old' -o -regex '.*\.[0-9]+' \) -delete
 find /var/log -type f -exec truncate --size 0 {} +
+# The end of a session and the shutdown are recorded in wtmp, if it is there. So it goes, where systemd-tmpfiles
+# makes it anew on the next boot; elsewhere the record of the shutdown stays.
+for log in wtmp btmp lastlog; do
+    if grep --no-messages --quiet "^f[^ ]* */var/log/$log " /{usr/lib,etc}/tmpfiles.d/*.conf /dev/null; then
+        rm -f "/var/log/$log"
+    fi
+done
+# What newer distributions have instead
+rm -f /var/lib/lastlog/* /var/lib/wtmpdb/*
 
 # Files of the moment. Ansible's payload and the private folders of running services are still in use.
 find /tmp /var/tmp -mindepth 1 -maxdepth 1 -not -name 'ansible*' -not -name 'systemd-private-*' -exec rm -rf {} +
@@ -65,7 +74,8 @@ for home in "${homes[@]}"; do
     rm -f "$home"/.ssh/authorized_keys{,2} "$home"/.ssh/known_hosts{,.old}
     rm -f "$home"/.{bash,zsh,sh,python,psql,sqlite,mysql,node_repl}_history "$home"/.{lesshst,viminfo,wget-hsts,Rhistory}
     rm -f "$home"/.local/share/{fish/fish_history,recently-used.xbel}
-    rm -rf "$home"/.ansible
+    rm -rf "$home"/.ansible "$home"/.sudo_as_admin_successful
 done
+rm -rf /var/lib/sudo/{lectured,ts}/* /var/db/sudo/{lectured,ts}/*
 rm -f /etc/ssh/ssh_host_*
 sync

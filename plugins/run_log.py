@@ -1,4 +1,4 @@
-"""Keeps every event of a run beside its journal, as JSON lines: ``runs/<run>/events.jsonl`` in the state folder."""
+"""Keeps every event of a run in its folder, as JSON lines: ``runs/<run>/events.jsonl`` in the state folder."""
 
 from __future__ import annotations
 

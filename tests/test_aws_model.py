@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import botocore
 import pytest
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import Loader
 from botocore.session import Session
 
 from cws_build.drivers import aws, aws_model
 from cws_build.drivers.aws_model import OPERATIONS, pruned_models
+from tests.project import ROOT, python
 
 VOLATILE = {"Authorization", "X-Amz-Date", "amz-sdk-invocation-id", "User-Agent"}
 ANSWER = b"""<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet>
@@ -127,10 +130,11 @@ def test_the_list_of_operations_is_what_the_driver_calls():
         if isinstance(node, ast.Attribute):
             for service, known in methods.items():
                 called[service] |= {known[node.attr]} if node.attr in known else set()
-        elif isinstance(node, ast.Constant) and node.value in methods["ec2"]:
-            called["ec2"].add(methods["ec2"][node.value])
         elif isinstance(node, ast.Constant) and node.value in full["ec2"].waiter_names:
             called["ec2"].add(full["ec2"].get_waiter(node.value).config.operation)
+        elif isinstance(node, ast.Constant):
+            for service, known in methods.items():
+                called[service] |= {known[node.value]} if node.value in known else set()
     assert called == {service: set(names) for service, names in OPERATIONS.items()}
 
 
@@ -208,3 +212,57 @@ def test_two_processes_at_once_make_one_folder(tmp_path):
     said = {child.communicate(timeout=60)[0].strip() for child in children}
     assert said == {str(folder) for folder in tmp_path.iterdir()}
     assert len(said) == 1
+
+
+def test_many_threads_read_each_description_once(pruned):
+    read = []
+
+    class Counting(aws.QuickLoader):
+        def load_data_with_path(self, name):
+            read.append(name)
+            return super().load_data_with_path(name)
+
+    loader = Counting([pruned])
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: loader.load_service_model("ec2", "paginators-1", "2016-11-15"), range(64)))
+    assert all(one is found[0] for one in found)
+    assert found[0] == Loader().load_service_model("ec2", "paginators-1", "2016-11-15")
+    assert read.count("ec2/2016-11-15/paginators-1") == 1
+
+
+@pytest.mark.parametrize("service", [*OPERATIONS, "sts", "s3"])
+@pytest.mark.parametrize("kind", ["service-2", "endpoint-rule-set-1", "paginators-1"])
+def test_the_quick_loader_reads_what_botocores_does(service, kind):
+    assert aws.QuickLoader([]).load_service_model(service, kind) == Loader().load_service_model(service, kind)
+
+
+def test_what_the_quick_loader_does_not_find_it_says_as_botocore_does(tmp_path):
+    for loader in (aws.QuickLoader([tmp_path / "nothing"]), Loader()):
+        with pytest.raises(UnknownServiceError):
+            loader.load_service_model("no-such-service", "service-2")
+        with pytest.raises(DataNotFoundError):
+            loader.load_service_model("pinpoint", "paginators-1")
+    (tmp_path / "ec2" / "2016-11-15").mkdir(parents=True)
+    (tmp_path / "ec2" / "2016-11-15" / "service-2.json").write_text("{")
+    with pytest.raises(ValueError, match="Expecting"):
+        aws.QuickLoader([tmp_path]).load_service_model("ec2", "service-2")
+
+
+def test_a_client_opens_no_folders_of_other_services(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; opened = []\n"
+        "sys.addaudithook(lambda name, given: name in {'os.listdir', 'os.scandir'} and opened.append(str(given[0])))\n"
+        "from cws_build.drivers import aws\n"
+        "account = aws.Account(credentials=('key', 'secret'), models=Path(sys.argv[1]))\n"
+        "assert account.client('ec2', 'eu-west-1').can_paginate('describe_images')\n"
+        "print([place for place in opened if '/botocore/data/' in place and not place.endswith('/ec2')])"
+    )
+    pruned_models(Loader(), botocore.__version__, tmp_path)
+    child = python(code, str(tmp_path))
+    assert (child.stdout.strip(), child.stderr) == ("[]", "")
+
+
+def test_every_operation_has_its_permission_in_the_manual():
+    manual = (ROOT / "docs" / "permissions.md").read_text()
+    named = {f"{service}:{name}" for service, names in OPERATIONS.items() for name in names}
+    assert sorted(action for action in named if f"`{action}`" not in manual) == []

@@ -8,12 +8,15 @@ import re
 
 import pytest
 
+from cws_build.actions.resolve import resolve
 from cws_build.errors import PluginError
 from cws_build.hooks import Hooks
 from cws_build.library import Library
 from cws_build.model.events import Notice, StepFinished
+from cws_build.model.launching import ResolveRequest
 from cws_build.plugin_manager import Plugins
 from tests.project import ROOT, document, python
+from tests.world import Account, world
 
 GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 HOOKS = [name for name in vars(Hooks) if name.startswith("cws_")]
@@ -67,6 +70,120 @@ def test_hook_cws_event(lab, home):
     plugins.notify(Notice(message="no title"), complaints.append)
     assert (home / "state" / "finished.txt").read_text() == "python-ml x86_64 ami-1\n"
     assert complaints == []
+
+
+def test_hook_cws_resolution_tiers(lab, tmp_path, monkeypatch):
+    """The example of the guide, as it stands there."""
+    (example,) = re.findall(r"```python course\.py\n(.*?)```", GUIDE, re.DOTALL)
+    plugins = lab(course=example)
+    assert [tier.name for tier in plugins.tiers()][:2] == ["course", "direct"]
+    account = Account()
+    account.cloud().add("ami-course", tags={"course": "stats"})
+    account.cloud().add("ami-other", tags={"course": "biology"})
+    monkeypatch.setenv("LAB_COURSE", "stats")
+    ctx = world(tmp_path, account, plugins=lambda: plugins, emit=lambda _event: None)
+    found = resolve(ctx, ResolveRequest(template="studio", architecture="x86_64")).resolution
+    assert (found.chosen.ami.id, found.method) == ("ami-course", "course")
+
+
+SOURCES = """
+from cws_build import Finding, Source, hookimpl
+@hookimpl
+def cws_marketplace_sources():
+    yield Source(name="bazaar", search=lambda question: Finding(reason=f"nothing for {question.region}"))
+"""
+
+
+def test_hook_cws_marketplace_sources(lab):
+    plugins = lab(market=SOURCES)
+    assert [source.name for source in plugins.sources()] == ["aws", "bazaar"]
+    assert plugins.owner(plugins.sources()[1]) == "market"
+
+
+CHECKS = """
+from cws_build import Check, hookimpl
+@hookimpl
+def cws_ami_checks():
+    return (Check(name="lucky", objection=lambda ami, question: ""),)
+"""
+
+
+def test_hook_cws_ami_checks(lab):
+    assert [check.name for check in lab(luck=CHECKS).checks()] == ["age", "expiry", "lucky"]
+
+
+PRICES = """
+from cws_build import Price, hookimpl
+@hookimpl
+def cws_hourly_price(instance_type):
+    if instance_type == "t3.large":
+        return Price(usd_hour=0.01, kind="live", as_of="2026-11-22", source="our contract")
+"""
+
+
+def test_hook_cws_hourly_price(lab):
+    plugins = lab(contract=PRICES)
+    assert plugins.hourly_price("t3.large", "us-east-1").source == "our contract"
+    assert plugins.hourly_price("t3.xlarge", "us-east-1").source != "our contract"
+    assert plugins.hourly_price("no.such", "us-east-1") is None
+
+
+@pytest.mark.parametrize("body", ["raise OSError('shut')", "return 0.5", "import sys; sys.exit(1)"])
+def test_a_price_that_is_none_lets_the_next_plugin_answer(lab, body):
+    hook = f"from cws_build import hookimpl\n@hookimpl\ndef cws_hourly_price(region):\n    {body}\n"
+    plugins, complaints = lab(crooked=hook), []
+    for _ in range(3):
+        assert plugins.hourly_price("t3.large", "us-east-1", complaints.append).usd_hour > 0
+    (complaint,) = complaints
+    assert "plugin crooked" in complaint.message
+    assert "cws_hourly_price" in complaint.message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise OSError('shut')", "failed: OSError('shut')"),
+        ("return None", "not iterable"),
+        ("return ['direct']", "offers a str as a Tier"),
+        ("return Tier", "not iterable"),
+        ("return itertools.count()", "offers a int as a Tier"),
+        ("return itertools.repeat(Tier(name='x', rank=1, method='x', resolve=print))", "more than 1000"),
+    ],
+)
+def test_tiers_that_are_none_are_named_and_left_out(lab, body, said):
+    hook = (
+        f"import itertools\nfrom cws_build import Tier, hookimpl\n@hookimpl\ndef cws_resolution_tiers():\n    {body}\n"
+    )
+    plugins, complaints = lab(crooked=hook), []
+    for _ in range(2):
+        assert next(tier.name for tier in plugins.tiers(complaints.append)) == "direct"
+    (complaint,) = complaints
+    assert "plugin crooked" in complaint.message
+    assert said in complaint.message
+    assert complaint.hint.endswith("crooked.py")
+
+
+TWIN = """
+from cws_build import Tier, hookimpl
+@hookimpl
+def cws_resolution_tiers():
+    return [Tier(name="search", rank=1, method="search", resolve=print)]
+"""
+
+
+def test_two_tiers_of_one_name_are_refused(lab, cws, tmp_path):
+    with pytest.raises(PluginError) as caught:
+        lab(twin=TWIN).tiers()
+    assert "two tiers are named search: one of the plugin search, one of twin" in caught.value.message
+    assert "twin.py" in caught.value.hint
+    done = cws("resolve", "python-ml", "--library", tmp_path / "lab", "--region", "us-east-1")
+    assert (done.code, "Traceback" in done.err) == (7, False)
+
+
+def test_plugins_tell_the_ranks_of_their_tiers(cws):
+    infos = {info["name"]: info for info in cws("plugins", "--json").json}
+    assert infos["cross_region"]["ranks"] == {"cross_region": 400}
+    assert "cws_resolution_tiers (search 200)" in cws("plugins").out
 
 
 def test_the_run_log_keeps_the_events_of_a_run(home):
@@ -143,7 +260,7 @@ def test_one_variable_bisects_trouble(lab, monkeypatch):
 
 
 def test_a_library_cannot_replace_a_built_in_plugin(lab):
-    (info,) = lab(run_log="raise RuntimeError").infos()
+    (info,) = [info for info in lab(run_log="raise RuntimeError").infos() if info.name == "run_log"]
     assert info.origin == str(ROOT / "plugins" / "run_log.py")
 
 
@@ -164,4 +281,5 @@ def test_an_installed_package_is_the_other_door(tmp_path):
         "origin": "lab-finished",
         "version": "1.2.3",
         "hooks": ["cws_event"],
+        "ranks": {},
     }

@@ -2,68 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from cws_build.drivers.process import minimal_environment
 from cws_build.frontends.options import global_options
 from cws_build.frontends.verbs import VERBS
+from tests.docs_blocks import ALL, COMMAND, KINDS, PAGES, check, named, run_block, with_machines
 from tests.project import ROOT, need_packer
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^```console(?P<words>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-KINDS = ("", "machines", "norun")
-COMMAND = re.compile(r"(?:^|(?:&&|[;|]) *)(?:sudo )?(?:[A-Z_]+=\S* )*cws-build(?P<words>(?: [^|;&>]*)?)")
-
-
-class Block(NamedTuple):
-    """A fenced block of commands."""
-
-    page: Path
-    line: int
-    kind: str
-    commands: tuple[str, ...]
-
-
-def blocks():
-    for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        for found in FENCE.finditer(text):
-            commands = tuple(line[2:] for line in found["body"].splitlines() if line.startswith("$ "))
-            yield Block(page, text[: found.start()].count("\n") + 1, found["words"].strip(), commands)
-
-
-ALL = list(blocks())
-RUN = [pytest.param(block, id=f"{block.page.stem}-{block.line}") for block in ALL if block.kind == ""]
-MACHINES = [pytest.param(block, id=f"{block.page.stem}-{block.line}") for block in ALL if block.kind == "machines"]
-
-
-def run_block(block, folder, **environment):
-    """Run a block's commands one after another in a shell; return what they printed."""
-    shutil.copytree(ROOT / "templates", folder / "templates", dirs_exist_ok=True)
-    (folder / "bin").mkdir(exist_ok=True)
-    command = folder / "bin" / "cws-build"
-    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m cws_build "$@"\n')
-    command.chmod(0o755)
-    path = f"{folder / 'bin'}{os.pathsep}{minimal_environment()['PATH']}"
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(block.commands)],  # noqa: S607  the shell of the docs
-        cwd=folder,
-        env={"PATH": path, "HOME": str(folder), "LC_ALL": "C.UTF-8", "CWS_BUILD_STATE": str(folder / "state")}
-        | environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("block", ALL, ids=lambda block: f"{block.page.stem}-{block.line}")
@@ -99,17 +45,19 @@ def help_of(words, verb):
     return said.getvalue()
 
 
-@pytest.mark.parametrize("block", RUN)
+@pytest.mark.parametrize("block", named(block for block in ALL if block.kind == ""))
 def test_what_the_docs_show_works(block, tmp_path):
     if any(" render " in command for command in block.commands):
         need_packer()
-    done = run_block(block, tmp_path)
-    assert done.returncode == 0, f"{block.page}:{block.line}\n{done.stdout}{done.stderr}"
+    check(run_block(block, tmp_path), block)
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    """Return a folder whose state holds a sandbox, one for all blocks; afterwards nothing of it is left."""
+    """Return a folder whose state holds a sandbox, one for all blocks; afterwards nothing of it is left.
+
+    The pages that work with python-ml have another, in ``tests/e2e/test_python_ml.py``: another worker can run them.
+    """
     from cws_build.places import cache_dir
     from cws_build.sandbox.control import Sandbox
     from cws_build.sandbox.requirements import missing
@@ -123,12 +71,11 @@ def box(tmp_path_factory):
 
 @pytest.mark.machines
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("block", MACHINES)
+@pytest.mark.parametrize("block", named(with_machines(of="python-ml")[1]))
 def test_what_the_docs_show_works_in_the_sandbox(block, box):
     from cws_build.places import cache_dir
 
-    done = run_block(block, box, CWS_BUILD_CACHE=str(cache_dir()), CWS_BUILD_SANDBOX="1")
-    assert done.returncode == 0, f"{block.page}:{block.line}\n{done.stdout}{done.stderr}"
+    check(run_block(block, box, CWS_BUILD_CACHE=str(cache_dir()), CWS_BUILD_SANDBOX="1"), block)
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,7 @@ def test_cancel_reaches_the_playbook_too(packer, request_for):
         if isinstance(event, TaskStarted) and event.task == "Take long":
             cancel.set()
 
-    request = request_for("long=45")
+    request = request_for("long=600")  # far longer than the test may take
     report = packer.build(request, emit, cancel)
     assert report.outcome.interrupted
-    assert report.outcome.seconds < 40
     assert carriers(request.events) == []

@@ -1,13 +1,29 @@
-"""Ansible, executed and never imported: its licence and its Python versions stay its own."""
+"""Ansible: its version, and playbooks run on machines through ansible-runner.
+
+Ansible itself is executed and never imported: its licence and its Python versions stay its own.
+"""
 
 from __future__ import annotations
 
 import re
+import threading
+import time
+from typing import TYPE_CHECKING
 
 from cws_build.drivers import process
+from cws_build.drivers.ansible_session import PlaySession
+from cws_build.drivers.ansible_setup import Setup
+from cws_build.drivers.descendants import end_marked
 from cws_build.errors import ToolMissing
+from cws_build.ports import Outcome
+
+if TYPE_CHECKING:
+    from cws_build.ports import Cancel, Emit
+    from cws_build.ports.machines import Playbook
 
 _INSTALL = "pip install 'cws-build[ansible]', or apt-get install ansible-core"
+_POLL = 0.1  # seconds between two looks at what the playbook does
+_END = 10.0  # seconds for ansible-runner to notice that its child is gone
 
 
 def version() -> str:
@@ -18,8 +34,7 @@ def version() -> str:
     Raises:
         ToolMissing: There is no ansible-playbook on the children's PATH.
     """
-    if process.find("ansible-playbook") is None:
-        raise ToolMissing("Ansible is not installed: there is no 'ansible-playbook' on PATH.", hint=_INSTALL)
+    _executable()
     from importlib import metadata
 
     try:
@@ -28,3 +43,70 @@ def version() -> str:
         _, text = process.capture(process.Command(argv=["ansible-playbook", "--version"]))
         found = re.search(r"core ([\w.]+)", text)
         return found.group(1) if found else "unknown"
+
+
+def _executable() -> str:
+    found = process.find("ansible-playbook")
+    if found is None:
+        raise ToolMissing("Ansible is not installed: there is no 'ansible-playbook' on PATH.", hint=_INSTALL)
+    return found
+
+
+class RunnerAnsible:
+    """Implements `cws_build.ports.machines.Ansible` through ansible-runner."""
+
+    def play(self, playbook: Playbook, emit: Emit, cancel: Cancel) -> Outcome:
+        """See the port.
+
+        Raises:
+            ToolMissing: There is no ansible-playbook on the children's PATH.
+        """
+        program = _executable()
+        started = time.monotonic()
+        with Setup(playbook, program) as setup, PlaySession(playbook, emit) as session:
+            work = _Work(setup, session)
+            try:
+                work.follow(cancel)
+            finally:
+                work.end()
+            return Outcome(
+                argv=tuple(setup.argv),
+                code=work.code,
+                seconds=time.monotonic() - started,
+                tail=session.finish(),
+                interrupted=work.stopped.is_set(),
+            )
+
+
+class _Work:
+    """ansible-runner in a thread of its own, so that ours can tell of tasks while they run."""
+
+    def __init__(self, setup: Setup, session: PlaySession) -> None:
+        self.stopped = threading.Event()
+        self.code = 254
+        """Ansible's exit status; ansible-runner's own 254 for a run that did not end by itself."""
+        self._setup, self._session = setup, session
+        # The kernel ends the child with the thread that started it; see process.guarded.
+        self._thread = threading.Thread(target=self._run, name="ansible-runner", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.code = self._setup.run(self._session.take, self.stopped.is_set)
+        except Exception as error:  # noqa: BLE001  whatever it is, the outcome tells; a stopped child raises as well
+            self._session.say(f"ansible-runner failed: {type(error).__name__}: {error}")
+
+    def follow(self, cancel: Cancel) -> None:
+        """Pass events on until the playbook has ended, or is to end."""
+        while self._thread.is_alive() and not cancel.is_set():
+            self._session.tick()
+            self._thread.join(_POLL)
+        if self._thread.is_alive():
+            self.stopped.set()
+
+    def end(self) -> None:
+        """Leave no process behind: SSH's shared connections outlive a playbook, and its workers an interrupt."""
+        if self._thread.is_alive():
+            self.stopped.set()
+        end_marked(self._setup.mark)
+        self._thread.join(_END)

@@ -11,6 +11,10 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 _POLL = 0.05
@@ -18,20 +22,38 @@ _POLL = 0.05
 
 def end_marked(mark: str) -> None:
     """End every process whose environment holds ``mark``, a ``NAME=value`` that is used once."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        end = time.monotonic() + _GRACE
-        for pid in marked(mark):
-            with contextlib.suppress(OSError):
-                os.kill(pid, sign)
-        while marked(mark) and time.monotonic() < end:
-            time.sleep(_POLL)
+    _end(lambda: marked(mark))
+
+
+def end_naming(folder: Path) -> None:
+    """End every process that names a folder: SSH's shared connections write over the environment they began with."""
+    _end(lambda: naming(folder))
 
 
 def marked(mark: str) -> list[int]:
     """Return the pids of the processes whose environment holds ``mark``."""
+    return _which("environ", lambda content: mark.encode() in content.split(b"\0"))
+
+
+def naming(folder: Path) -> list[int]:
+    """Return the pids of the processes, but for this one, that name a folder on their command line."""
+    return [pid for pid in _which("cmdline", lambda content: str(folder).encode() in content) if pid != os.getpid()]
+
+
+def _which(file: str, fits: Callable[[bytes], bool]) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+            if fits((folder / file).read_bytes()):
                 found.append(int(folder.name))
     return found
+
+
+def _end(who: Callable[[], list[int]]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        end = time.monotonic() + _GRACE
+        for pid in who():
+            with contextlib.suppress(OSError):
+                os.kill(pid, sign)
+        while who() and time.monotonic() < end:
+            time.sleep(_POLL)

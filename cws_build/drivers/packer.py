@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from cws_build.drivers import process
 from cws_build.drivers.packer_session import Session, readable
+from cws_build.drivers.tool_home import ToolHome
 from cws_build.errors import ToolError, ToolMissing
 from cws_build.model.failures import explain
 from cws_build.model.scrub import Scrubber
@@ -34,8 +35,6 @@ OLDEST = PackerVersion(1, 6, 0)
 _VERSION = re.compile(r"(?:,version,|Packer v)(\d+)\.(\d+)\.(\d+)")
 _EXTERNAL_PLUGINS = PackerVersion(1, 7, 0)
 _SEPARATE_PLUGINS = PackerVersion(1, 10, 0)
-# Packer and its plugins talk through Unix sockets below TMPDIR, whose paths may have 108 bytes in all.
-_LONGEST_TMPDIR = 60
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SHORTEST_KEY = 16  # the sandbox's dummy keys are words that would mask half a log
 
@@ -157,14 +156,9 @@ class PackerCli:
     @contextmanager
     def _home(self, request: BuildRequest) -> Iterator[dict[str, str]]:
         """Give Packer its own folders inside the run's, so that nothing of the user's takes part."""
-        home = request.log.absolute().parent / "packer-home"
-        temporary = home / "tmp"
-        if len(str(temporary)) <= _LONGEST_TMPDIR:
-            temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
-            yield self._environment(home, temporary) | _of(request)
-        else:
-            with tempfile.TemporaryDirectory(prefix="cws-", ignore_cleanup_errors=True) as short:
-                yield self._environment(home, Path(short)) | _of(request)
+        with ToolHome(request.log.absolute().parent) as home:
+            shared = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(home.connections)}
+            yield self._environment(home.folder, home.temporary) | shared | _of(request)
 
     def _environment(self, home: Path, temporary: Path) -> dict[str, str]:
         for name in ("cache", "config"):

@@ -220,7 +220,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     info: RunInfo
     folder: Path
     alive: bool
-    """Its process still runs."""
+    """Its process still runs; of a run of another machine: its time is not over."""
     finished: bool
     kept_until: str = ""
     open: tuple[tuple[str, str], ...] = ()
@@ -228,10 +228,22 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Runs(Protocol):
-    """All runs of this user on this machine."""
+    """All runs in the store: those of this user on this machine, and of others who share it.
+
+    What runs in another machine's sandbox is left out. Methods that read or write journals raise `StoreError`.
+    """
+
+    def prepare(self) -> None:
+        """Get ready for a run that will probably begin, while other things are waited for; changes nothing."""
+        ...
 
     def begin(self, info: RunInfo) -> AbstractContextManager[Run]:
-        """Open a run: its folder, its journal, and a lock that the kernel frees when the process dies."""
+        """Open a run: its folder, its journal, and a lock that the kernel frees when the process dies.
+
+        Raises:
+            ToolError: The folder cannot be made.
+            StoreError: The journal cannot be written; told at the latest by its first line, before any resource.
+        """
         ...
 
     def results(self) -> list[dict[str, Any]]:
@@ -243,7 +255,7 @@ class Runs(Protocol):
         ...
 
     def past(self) -> list[PastRun]:
-        """Return every run there is a folder of, oldest first."""
+        """Return every run, oldest first."""
         ...
 
     def lock(self, name: str, waiting: Callable[[], None], cancel: Cancel) -> AbstractContextManager[None]:

@@ -23,15 +23,17 @@ LAYERS = {
     "errors": ("model",),  # for an annotation alone: an InputError lists Problems
     "places": (),
     "model": ("errors", "ports"),
-    "data": ("model", "errors"),
+    "data": ("model", "errors", "places"),
     "ports": ("model", "errors"),
-    "hooks": ("model", "errors"),
+    "hooks": ("ports", "model", "errors"),
     "reading": ("model", "errors"),
     "library": ("model", "errors"),
-    "plugin_manager": ("library", "hooks", "ports", "model", "errors"),
+    "bounded": ("ports", "errors"),
+    "plugin_manager": ("bounded", "library", "hooks", "ports", "model", "errors"),
     "render": ("library", "ports", "model", "errors"),
-    "context": ("library", "ports", "model", "errors"),
+    "context": ("library", "plugin_manager", "hooks", "ports", "model", "errors"),
     "actions": (
+        "bounded",
         "context",
         "render",
         "plugin_manager",
@@ -45,6 +47,7 @@ LAYERS = {
     ),
     "drivers": ("ports", "model", "errors", "places"),
     "sandbox": ("model", "errors", "ports", "places"),
+    "testing": ("actions", "sandbox", "library", "ports", "model", "errors"),
     "wiring": ("context", "drivers", "sandbox", "library", "plugin_manager", "ports", "model", "errors", "places"),
     "frontends": ("wiring", "actions", "context", "render", "reading", "places", "ports", "model", "errors"),
 }
@@ -66,9 +69,12 @@ ONLY_IN = {
     "werkzeug": ("sandbox/",),
     "flask": ("sandbox/",),
     "rich": ("frontends/",),
+    "sqlalchemy": ("drivers/database", "drivers/migrations"),
+    "alembic": ("drivers/database_migrate", "drivers/migrations"),
+    "psycopg": (),  # SQLAlchemy imports it, where the URL of a store asks for it
     "argparse": ("frontends/", "sandbox/server"),  # the server is a program of its own
     "requests": (),
-    "socket": ("sandbox/",),
+    "socket": ("drivers/probe", "sandbox/"),
 }
 
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 300, 50, 5
@@ -236,7 +242,7 @@ def test_no_file_knows_this_machine_or_an_index():
 
 HEAVY = {
     *("boto3", "botocore", "urllib3", "asyncio", "yaml", "jinja2", "msgspec", "rich", "ansible_runner", "moto"),
-    *("importlib.metadata", "argparse", "pluggy", "socket", "subprocess"),
+    *("importlib.metadata", "argparse", "pluggy", "socket", "subprocess", "sqlite3", "sqlalchemy", "alembic"),
 }
 LOADED = """
 import contextlib, io, json, sys
@@ -266,6 +272,7 @@ def test_help_loads_nothing_heavy(tmp_path):
 def test_words_load_only_what_they_need(words, tmp_path):
     loaded = loaded_by(*words, home=tmp_path)
     assert not loaded & {"boto3", "botocore", "urllib3", "asyncio", "jinja2", "rich", "ansible_runner", "moto"}
+    assert not loaded & {"sqlite3", "sqlalchemy", "alembic"}
 
 
 def test_importing_the_package_loads_nothing_of_it():

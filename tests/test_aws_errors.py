@@ -2,6 +2,7 @@
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.stub import Stubber
 
 from cws_build.drivers.aws import Account
 from cws_build.errors import AccessDenied, CloudError, LimitExceeded, ResourceNotFound
@@ -47,3 +48,13 @@ def test_a_refusal_says_what_was_done_and_what_to_do(code, kind):
     assert error.message == f"looking for images in us-east-1: no way ({code})"
     assert error.details["aws_code"] == code
     assert error.hint
+
+
+def test_a_page_of_html_is_not_shown_to_a_person():
+    account = Account(region="us-east-1", credentials=("key", "secret"))
+    with Stubber(account.client("kms", "us-east-1")) as stub:
+        stub.add_client_error("describe_key", "500", "<!doctype html>\n<html lang=en>\n<title>500</title>")
+        with pytest.raises(CloudError) as caught:
+            account.images().key_accounts("alias/mine")
+    assert "html" not in caught.value.message
+    assert caught.value.hint

@@ -43,9 +43,18 @@ WRONG_WORDS = [
     ("zzzzzz", "cannot be 'zzzzzz', only one of bake", "cws-build --help"),
     ("bake", "required: TEMPLATE", "cws-build bake --help"),
     ("bake python-ml --dryrun", "cws-build bake knows no option '--dryrun'", "did you mean '--dry-run'?"),
-    ("bake python-ml --regions eu-west-1", "knows no option '--regions'", "did you mean '--region'?"),
+    ("resolve python-ml --regions eu-west-1", "knows no option '--regions'", "did you mean '--region'?"),
     ("bake python-ml --arch x86", "--arch cannot be 'x86', only one of x86_64, arm64", "did you mean 'x86_64'?"),
     ("bake python-ml --param x", "'x' is not K=V", "--param python_version=3.12"),
+    ("bake python-ml --param =x", "'=x' is not K=V", "--param python_version=3.12"),
+    ("launch python-ml mine --tag x", "'x' is not K=V", "--tag project=climate"),
+    ("launch python-ml mine --tag =x", "'=x' is not K=V", "--tag project=climate"),
+    ("launch python-ml mine --volume-gb 0", "a volume of 0 GiB", "--volume-gb 100"),
+    ("launch python-ml mine --volume-gb 999999999", "a volume of 999999999 GiB", "--volume-gb 100"),
+    ("bench launch python-ml --repeat 0", "--repeat 0", "--repeat 3"),
+    ("ami costs python-ml --gb nan", "an image cannot hold nan GiB", "--gb 8"),
+    ("ami costs python-ml --gb inf", "an image cannot hold inf GiB", "--gb 8"),
+    ("regions lst", "ACTION cannot be 'lst'", "did you mean 'list'?"),
     ("bake python-ml --on-failure stay", "cannot be 'stay', only one of cleanup, keep", "cws-build bake --help"),
     ("bake --version", "argument --version: expected one argument", "cws-build bake --help"),
     ("--sand templates", "knows no option '--sand'", "did you mean '--sandbox'?"),
@@ -57,7 +66,7 @@ WRONG_WORDS = [
     ("templates recipe zzzzzz", "there is no template 'zzzzzz'", "'cws-build templates' lists what there is"),
     ("templates recipe no/such.yml", "there is no file no/such.yml", "give a template's name"),
     ("templates recipe python-ml --param x=1", "x", ""),
-    ("templates recipe gpu --param framework=caffe", "caffe", ""),
+    ("templates recipe gpu --param framework=caffe", "caffe", "--param framework="),
     ("templates show python-mll", "there is no template 'python-mll'", "did you mean"),
     ("templates validate python-mll", "1 mistake in 1 file", "templates schema"),
     ("templates --library nowhere", "nowhere is not a library", "--library DIR"),
@@ -298,13 +307,15 @@ def test_reap_that_cannot_remove_everything_still_says_one_thing(mode, tmp_path,
     vars(invocation)["context"] = world(tmp_path, account, clock=lambda: datetime(2026, 11, 1, tzinfo=UTC))
     with pytest.raises(CloudError) as caught:
         reap.run(invocation)
-    assert caught.value.details == {"failed": {"vol-1": "it is in use"}, "removed": ["key-1"]}
+    told = caught.value.details
+    assert [one["id"] for one in told["found"]] == ["key-1", "vol-1"]
+    assert (told["removed"], told["kept"]) == (["key-1"], [{"id": "vol-1", "reason": "it is in use"}])
     assert capsys.readouterr().out == ("" if mode else "removed key_pair key-1 in us-east-1\n")
     assert [resource.id for resource in account.cloud().leftovers] == ["vol-1"]
 
 
 def test_plugins(cws):
-    (found,) = cws("--json", "plugins").json
+    (found,) = [one for one in cws("--json", "plugins").json if one["name"] == "run_log"]
     assert (found["name"], found["hooks"], found["origin"]) == (
         "run_log",
         ["cws_event"],
@@ -374,7 +385,8 @@ def test_an_interrupt_asks_to_stop_and_a_second_one_stops(tmp_path):
         done = subprocess.run(argv, cwd=tmp_path, env=keep, stdout=subprocess.PIPE, stderr=err, timeout=50, check=False)
     said = (tmp_path / "err").read_text()
     assert (done.returncode, done.stdout) == (130, b""), said
-    assert said == "■ stopping, and cleaning up what was started …\n✗ cws-build: stopped\n"
+    ended = "✗ cws-build: stopped at once\n  → cws-build reap removes what may be left\n"
+    assert said == f"■ stopping, and cleaning up what was started …\n{ended}"
 
 
 def test_results_go_to_stdout_and_the_rest_to_stderr_without_colour(tmp_path):
@@ -399,7 +411,7 @@ def test_a_full_disk_is_a_sentence(tmp_path):
     argv = [sys.executable, "-m", "cws_build", "templates", "schema"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(argv, cwd=tmp_path, env=keep, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 2
+    assert done.returncode == 6
     assert done.stderr == "✗ cws-build: No space left on device\n  → df -h shows which disk is full\n"
 
 
@@ -409,3 +421,36 @@ def test_a_place_that_cannot_be_written_is_a_sentence(cws):
     assert done.code == 2
     assert "/dev/full" in done.err
     assert "Traceback" not in done.err
+
+
+HEARD = ["env", "--default-signal=HUP"]
+"""Whoever runs the tests may have switched the signal off."""
+
+
+@pytest.mark.parametrize(("before", "heard"), [(HEARD, True), ([*HEARD, "nohup"], False)])
+def test_a_terminal_that_is_closed_is_an_interrupt(home, before, heard):
+    (home / "lab" / "plugins").mkdir(parents=True)
+    code = "import os, signal\nos.kill(os.getpid(), signal.SIGHUP)\n"
+    (home / "lab" / "plugins" / "closes.py").write_text(code)
+    argv = [*before, sys.executable, "-m", "cws_build", "plugins", "--library", str(home / "lab")]
+    environment = os.environ | {"HOME": str(home), "CWS_BUILD_STATE": str(home), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "stopping" in done.stderr) == (0, heard)
+
+
+NOISY = """
+import os, subprocess, sys
+print("printed")
+os.write(1, b"written\\n")
+subprocess.run([sys.executable, "-c", "print('a child')"], check=True)
+"""
+
+
+@pytest.mark.parametrize("words", [["--json", "plugins"], ["--json", "resolve", "nobody"]])
+def test_what_a_plugin_prints_is_no_result(home, words):
+    (home / "lab" / "plugins").mkdir(parents=True)
+    (home / "lab" / "plugins" / "noisy.py").write_text(NOISY)
+    done = child(*words, "--library", str(home / "lab"), home=home)
+    assert document(done.stdout)
+    if words[1] == "plugins":
+        assert done.stderr.split() == ["printed", "written", "a", "child"]

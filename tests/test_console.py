@@ -11,8 +11,8 @@ import termios
 import pytest
 
 from cws_build.errors import BakeFailed
-from cws_build.frontends.console import Console, JsonLines, clock
-from cws_build.frontends.wording import word
+from cws_build.frontends.console import Console, JsonLines
+from cws_build.frontends.wording import clock, word
 from cws_build.model import events
 from tests.project import document
 
@@ -148,6 +148,48 @@ def test_events_as_json_lines():
     assert all({"at", "run", "subject"} <= set(line) for line in lines)
 
 
+def failed(**fields):
+    values = {"task": "Say why", "path": "roles/a.yml:3", "status": "failed", "seconds": 0.0, "layer": "apt"}
+    return events.TaskFinished(**values | {"message": "it broke"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (failed(layer="", subject="tiny"), "  ✗ tiny: Say why (roles/a.yml:3) failed: it broke\n"),
+        (failed(layer="", message=""), "  ✗ Say why (roles/a.yml:3) failed\n"),
+        (failed(message="two\nlines\n"), "  ✗ apt: Say why (roles/a.yml:3) failed: two\n    lines\n"),
+        (events.LayerFinished(layer="apt", index=1, total=2, seconds=125), "✓ layer 1/2 apt  2 min 5 s\n"),
+    ],
+    ids=["without a layer", "without a message", "of several lines", "long"],
+)
+def test_lines_as_people_read_them(event, said):
+    assert shown(event) == said
+
+
+def test_a_task_that_runs_is_named_after_what_is_baked():
+    event = events.TaskStarted(subject="tiny", layer="", task="Learn", path="playbook.yml:3")
+    assert word(event, verbose=False).text == "tiny: preparing │ Learn (playbook.yml:3)"
+
+
+def test_what_a_task_printed_is_shown_once():
+    stream = io.StringIO()
+    console = Console(stream)
+    console(failed(output="first\nlast"))
+    console.fail(BakeFailed("layer apt failed: it broke\nbadly", details={"output": "first\nlast"}), debug=False)
+    assert stream.getvalue() == (
+        "  ✗ apt: Say why (roles/a.yml:3) failed: it broke\n    first\n    last\n"
+        "✗ cws-build: layer apt failed: it broke\n  badly\n"
+    )
+
+
+def test_a_task_that_passes_on_how_another_failed_is_not_shown():
+    last = failed(layer="", task="Give up", path="playbook.yml:59")
+    assert shown(failed(), last) == "  ✗ apt: Say why (roles/a.yml:3) failed: it broke\n"
+    assert "Give up" in shown(failed(), last, verbose=True)
+    assert shown(failed(subject="a"), failed(subject="b")).count("it broke") == 2
+
+
 def test_an_interrupt_is_heard():
     stream = io.StringIO()
     Console(stream).stopping()
@@ -160,3 +202,30 @@ def test_an_interrupt_is_heard():
 )
 def test_durations(seconds, text):
     assert clock(seconds) == text
+
+
+class Closed(io.StringIO):
+    """A stream whose reader has gone after the first line."""
+
+    def write(self, text):
+        if self.getvalue():
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.mark.parametrize("show", [Console, JsonLines])
+def test_progress_that_nobody_reads_any_more_stops_nothing(show):
+    stream = Closed()
+    console = show(stream)
+    for event in KINDS * 2:
+        console(event)
+    console.stopping()
+    console.close()
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_nobody_else_writes_to_the_terminal():
+    hostile = "layer \x1b]0;owned\x07\x1b[2J\x9b5n x"
+    said = shown(events.Notice(message=hostile, hint=hostile), events.LayerStarted(layer=hostile, index=1, total=2))
+    assert not set("\x1b\x07\x9b") & set(said)
+    assert "owned" in said

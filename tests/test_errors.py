@@ -22,6 +22,7 @@ PROMISED = {
     "LimitExceeded": ("limit_exceeded", 5, 429),
     "ToolError": ("tool", 6, 500),
     "ToolMissing": ("tool_missing", 6, 500),
+    "StoreError": ("store", 6, 500),
     "BakeFailed": ("bake_failed", 6, 500),
     "ProvisionFailed": ("provision_failed", 6, 500),
     "PluginError": ("plugin", 7, 500),

@@ -28,15 +28,14 @@ amis = st.lists(
 )
 
 
-def test_not_deprecated_first_then_newest_then_name_then_id():
+def test_newest_first_then_name_then_id():
     images = [
-        ami("ami-5", deprecated="2026-01-02T00:00:00+00:00", created="2026-09-01T00:00:00+00:00"),
         ami("ami-4", name="b"),
         ami("ami-3", name="a"),
         ami("ami-2", name="a"),
         ami("ami-1", name="z", created="2026-05-01T00:00:00+00:00"),
     ]
-    assert [found.id for found in newest(images)] == ["ami-1", "ami-2", "ami-3", "ami-4", "ami-5"]
+    assert [found.id for found in newest(images)] == ["ami-1", "ami-2", "ami-3", "ami-4"]
 
 
 @given(amis, st.randoms(use_true_random=False))

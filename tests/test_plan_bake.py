@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cws_build.actions.plan_bake import compile_for, plan_bake
+from cws_build.data import price_book
 from cws_build.errors import InputError, NoAmiError
 from cws_build.model.baking import BakeRequest
 from cws_build.model.image import DIGEST_TAG, TEMPLATE_TAG
@@ -80,7 +81,14 @@ def test_the_longest_prefix_wins_whoever_made_it(plan, account):
 def test_of_equal_prefixes_the_newest_counts(plan, account):
     prefix(account, "studio", 3, "ami-old")
     prefix(account, "studio", 3, "ami-new", created="2026-11-20T00:00:00+00:00")
-    prefix(account, "studio", 3, "ami-newer-but-retired", created="2026-11-21T00:00:00+00:00", deprecated="2026-11-22")
+    retired = {"created": "2026-11-21T00:00:00+00:00", "deprecated": "2026-11-22T00:00:00+00:00"}
+    prefix(account, "studio", 3, "ami-newer-but-retired", **retired)
+    assert plan().start.ami.id == "ami-new"
+
+
+def test_an_image_that_will_be_retired_one_day_still_counts(plan, account):
+    prefix(account, "studio", 3, "ami-old")
+    prefix(account, "studio", 3, "ami-new", created="2026-11-20T00:00:00+00:00", deprecated="2999-01-01T00:00:00Z")
     assert plan().start.ami.id == "ami-new"
 
 
@@ -113,6 +121,13 @@ def test_how_old_a_reused_image_may_be(plan, account, days, kind):
     assert ("reused" if found.reused else found.start.kind) == kind
 
 
+def test_an_image_of_a_machine_is_as_old_as_what_it_holds(plan, account):
+    old = {"cws:baked-at": "2026-10-01T00:00:00+00:00"}
+    prefix(account, "studio", 10, "ami-made", created="2026-11-14T00:00:00+00:00", tags=old)
+    found = plan(bake=BakeSettings(max_age_days=10), clock="2026-11-15T00:00:00+00:00")
+    assert found.start.kind == "base"
+
+
 def test_no_base_image_here(plan):
     with pytest.raises(NoAmiError) as caught:
         plan(region="eu-west-9")
@@ -128,9 +143,15 @@ def test_a_base_without_a_parameter_is_found_by_owner_and_name(plan, account):
     assert plan("quarry").start.ami.id == "ami-new"
 
 
+def test_dollars_carry_their_date(plan):
+    found = plan()
+    assert (found.hourly.usd_hour, found.hourly.kind) == (0.0832, "list")
+    assert found.hourly.as_of == found.prices_as_of == price_book().as_of
+
+
 def test_a_type_without_a_listed_price_costs_an_unknown_sum(plan):
     found = plan(bake=BakeSettings(instance_types={"x86_64": "z9.gigantic"}))
-    assert found.build_usd is None
+    assert (found.build_usd, found.hourly) == (None, None)
 
 
 def test_the_volume_is_as_large_as_the_image_needs(plan, account):

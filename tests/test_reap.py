@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from cws_build.actions.reap import ReapRequest, reap
@@ -27,6 +28,11 @@ def ctx(tmp_path, account):
 
 def info(ident, **fields):
     return RunInfo(id=ident, verb="bake", subject="s", account="aws", region="us-east-1", **fields)
+
+
+def told(ctx, **request):
+    """Return the result as programs read it."""
+    return msgspec.json.decode(msgspec.json.encode(reap(ctx, ReapRequest(**request))))
 
 
 def ended(ctx, ident, *, finished=False, kept=""):
@@ -61,7 +67,7 @@ def test_a_live_run_is_spared_even_when_its_lease_is_over(ctx, account):
     over = (NOW - timedelta(hours=1)).isoformat()
     with ctx.runs.begin(info("alive")):
         account.cloud().leftovers = [instance("i-1", "alive", expires=over)]
-        assert reap(ctx, ReapRequest()).resources == ()
+        assert reap(ctx, ReapRequest()).found == ()
         with pytest.raises(InputError, match="still running"):
             reap(ctx, ReapRequest(run="alive"))
     assert left(account) == ["i-1"]
@@ -75,15 +81,15 @@ def test_what_expired_goes_whoever_made_it(ctx, account):
         instance("i-there", "elsewhere", expires=over),
         instance("i-busy", "elsewhere", expires=later),
     ]
-    assert {resource.id for resource in reap(ctx, ReapRequest()).resources} == {"i-here", "i-there"}
+    assert set(reap(ctx, ReapRequest()).removed) == {"i-here", "i-there"}
     assert left(account) == ["i-busy"]
 
 
 def test_what_is_kept_on_purpose_stays_until_its_time(ctx, account):
     ended(ctx, "kept", finished=True, kept=(NOW + timedelta(hours=1)).isoformat())
     account.cloud().leftovers = [instance("i-1", "kept")]
-    assert reap(ctx, ReapRequest()).resources == ()
-    assert [resource.id for resource in reap(ctx, ReapRequest(run="kept")).resources] == ["i-1"]
+    assert reap(ctx, ReapRequest()).found == ()
+    assert list(reap(ctx, ReapRequest(run="kept")).removed) == ["i-1"]
 
 
 def test_what_is_too_young_stays_and_is_found_again(ctx, account):
@@ -105,3 +111,57 @@ def test_the_money_is_told_and_never_guessed(ctx, account):
     )
     assert reap(ctx, ReapRequest(dry_run=True)).usd is None
     assert left(account) == ["i-1", "vol-1", "i-2"]
+
+
+def test_programs_read_what_was_found_removed_and_kept(ctx, account):
+    ended(ctx, "dead")
+    ended(ctx, "kept", finished=True, kept=(NOW + timedelta(hours=1)).isoformat())
+    later = (NOW + timedelta(hours=2)).isoformat()
+    account.cloud().leftovers = [
+        instance("i-1", "dead"),
+        Resource("security_group", "sg-1", "us-east-1", "dead"),
+        instance("i-kept", "kept", expires=later),
+        instance("i-busy", "elsewhere", expires=later),
+    ]
+    account.cloud().stuck = {"sg-1"}
+    machine, group = told(ctx, dry_run=True)["found"]
+    assert {key: machine[key] for key in ("kind", "id", "region", "age_seconds", "run")} == {
+        "kind": "instance",
+        "id": "i-1",
+        "region": "us-east-1",
+        "age_seconds": 3600.0,
+        "run": "dead",
+    }
+    assert machine["usd_so_far"] == pytest.approx(0.0832, abs=0.001)
+    assert (group["age_seconds"], group["usd_so_far"]) == (None, 0.0)
+    assert group["reason"] == "EC2 does not tell the age of a security group"
+
+    result = told(ctx)
+    assert [one["id"] for one in result["found"]] == ["i-1", "sg-1"]
+    assert result["removed"] == ["i-1"]
+    assert {one["id"]: one["reason"] for one in result["kept"]} == {
+        "i-kept": "run kept keeps it on purpose until 2026-11-20T13:00:00+00:00",
+        "i-busy": f"run elsewhere has it until {later}",
+        "sg-1": "it is in use",
+    }
+
+
+def test_a_dry_run_removes_nothing(ctx, account):
+    ended(ctx, "dead")
+    account.cloud().leftovers = [instance("i-1", "dead")]
+    assert told(ctx, dry_run=True)["removed"] == []
+    assert left(account) == ["i-1"]
+
+
+def test_a_group_is_as_old_as_its_run(ctx, account):
+    with ctx.runs.begin(info("dead", started=(NOW - timedelta(minutes=5)).isoformat())):
+        pass
+    account.cloud().leftovers = [Resource("security_group", "sg-1", "us-east-1", "dead")]
+    (group,) = told(ctx)["found"]
+    assert (group["age_seconds"], group["reason"]) == (300.0, "")
+
+
+def test_what_is_too_young_is_told_with_its_reason(ctx, account):
+    ended(ctx, "dead")
+    account.cloud().leftovers = [instance("i-young", "dead", hours=1)]
+    assert told(ctx, older_than=4 * 3600)["kept"] == [{"id": "i-young", "reason": "it is younger than 14400 s"}]

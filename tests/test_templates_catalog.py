@@ -98,6 +98,7 @@ def test_a_circle_is_spelled_out(folder):
     catalog = Catalog.load([folder.path])
     error = refused(catalog.lineage, catalog.find("A"))
     assert error.message.endswith("templates inherit each other in a circle: B -> C -> B")
+    assert error.hint == "take one of them out of the inherits of another"
 
 
 def test_a_missing_parent_gets_a_did_you_mean_and_a_broken_one_its_problems(folder):

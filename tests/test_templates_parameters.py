@@ -89,7 +89,7 @@ def test_every_mistake_is_reported_at_once():
     assert error.message == "T: 3 parameters are wrong"
     assert [str(p) for p in error.problems] == [
         "T: parameters.sise: the template has no such parameter (did you mean 'size'?)",
-        "T: parameters.size: 'x' is not a whole number",
+        "T: parameters.size: 'x' is not a whole number (give another with --param size=VALUE)",
         "T: parameters.key: a value is required (give it with --param key=VALUE)",
     ]
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cws_build.actions.builder_access import AlreadyBakingError
+from cws_build.actions.new_run import new_run
 from cws_build.actions.plan_bake import compile_for, plan_bake
 from cws_build.actions.reap import reap_run, sweep
 from cws_build.errors import CwsError, Interrupted, ToolError
 from cws_build.model.baking import BakePlan, BakeResult, LayerTime
 from cws_build.model.events import Notice, StepFinished
 from cws_build.model.image_tags import image_name
-from cws_build.ports import RunInfo
+from cws_build.model.measured import cut_bake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cws_build.actions.compile import Compiled
     from cws_build.context import Context
     from cws_build.model.baking import BakeRequest
-    from cws_build.ports import Run
+    from cws_build.ports import Run, RunInfo
 
 _POLL_SECONDS = 10.0
 """Between two looks for the image that another machine is baking."""
@@ -43,12 +44,9 @@ def bake(ctx: Context, request: BakeRequest) -> BakeResult:
     """
     began = time.monotonic()
     compiled = compile_for(ctx, request)
-    plan = plan_bake(ctx, compiled, request)
-    if plan.reused:
-        return _reused(plan, time.monotonic() - began)
-    with ctx.runs.lock(_lock_name(ctx, plan), lambda: _say_waiting(ctx, plan), ctx.cancel):
+    # The lock comes first: whoever had it may just have made the image, so nobody need look before and again within.
+    with ctx.runs.lock(_lock_name(ctx, compiled, request), lambda: _say_waiting(ctx, compiled), ctx.cancel):
         while True:
-            # Whoever held the lock may just have made it.
             plan = plan_bake(ctx, compiled, request)
             if plan.reused:
                 return _reused(plan, time.monotonic() - began)
@@ -63,7 +61,7 @@ def _run(ctx: Context, compiled: Compiled, plan: BakePlan, request: BakeRequest)
     # Rendering and Packer are of no use to the bake that finds its image, which should not wait for them.
     from cws_build.actions.build_image import Build, build_image
 
-    checkpoint = ctx.settings.bake.checkpoint
+    checkpoint, began = ctx.settings.bake.checkpoint, time.monotonic()
     with ctx.runs.begin(_info(ctx, plan)) as run:
         for warning in plan.warnings:
             ctx.emit(Notice(run=run.info.id, subject=run.info.subject, message=warning, level="warning"))
@@ -81,7 +79,9 @@ def _run(ctx: Context, compiled: Compiled, plan: BakePlan, request: BakeRequest)
             # Whatever it was, also a second Ctrl-C: nothing is to be left.
             sweep(ctx, run)
             with suppress(ToolError):  # a disk that is full is known by now, and reap closes the run
-                run.finish(error.code if isinstance(error, CwsError) else "failed")
+                held, seconds = plan.start.layers if plan.start else 0, time.monotonic() - began
+                cut = cut_bake(run.info.id, plan.recipe.digest, held, seconds)
+                run.finish(error.code if isinstance(error, CwsError) else "failed", cut)
             raise
         _finish(ctx, run, result)
         return result
@@ -118,21 +118,10 @@ def _wait_for_other_machine(ctx: Context, plan: BakePlan, error: AlreadyBakingEr
 
 
 def _info(ctx: Context, plan: BakePlan) -> RunInfo:
-    recipe, now = plan.recipe, ctx.clock()
-    ident = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    return RunInfo(
-        id=ident,
-        verb="bake",
-        subject=f"{recipe.template} {recipe.architecture}",
-        account=ctx.account().name,
-        region=plan.region,
-        digest=recipe.digest,
-        image_name=image_name(
-            f"cws/{recipe.template}/{recipe.version}/{recipe.architecture}/{recipe.digest[:8]}/{ident}"
-        ),
-        started=now.isoformat(timespec="seconds"),
-        expires=(now + timedelta(minutes=ctx.settings.bake.lease_minutes)).isoformat(timespec="seconds"),
-    )
+    recipe = plan.recipe
+    run = new_run(ctx, "bake", f"{recipe.template} {recipe.architecture}", plan.region)
+    name = image_name(f"cws/{recipe.template}/{recipe.version}/{recipe.architecture}/{recipe.digest[:8]}/{run.id}")
+    return msgspec.structs.replace(run, digest=recipe.digest, image_name=name)
 
 
 def _reused(plan: BakePlan, seconds: float) -> BakeResult:
@@ -152,19 +141,24 @@ def _reused(plan: BakePlan, seconds: float) -> BakeResult:
         layers=tuple(LayerTime(layer.name, layer.digest, None) for layer in layers),
         seconds=seconds,
         regions={plan.region: {"ami_id": ami.id, "status": "available"}},
-        cost={"build_usd": 0.0, "storage_usd_month": plan.storage_usd_month},
+        cost=plan.cost(0.0),
         packer_version=None,
     )
 
 
-def _lock_name(ctx: Context, plan: BakePlan) -> str:
-    where = repr((ctx.account().name, ctx.settings.profile, plan.region, plan.recipe.digest))
+def _lock_name(ctx: Context, compiled: Compiled, request: BakeRequest) -> str:
+    """Name the lock of a recipe in a region; a refresh has its own, as nobody else need wait for it.
+
+    Where both have to bake, the key pair's name keeps them apart, as it does for two machines.
+    """
+    account, digest = ctx.account(), compiled.recipe.digest
+    where = repr((account.name, ctx.settings.profile, request.region or account.region, digest, request.refresh))
     return hashlib.sha256(where.encode()).hexdigest()[:32]
 
 
-def _say_waiting(ctx: Context, plan: BakePlan) -> None:
-    message = f"another bake of {plan.recipe.template} {plan.recipe.architecture} is running; waiting for its image"
-    ctx.emit(Notice(message=message, subject=f"{plan.recipe.template} {plan.recipe.architecture}"))
+def _say_waiting(ctx: Context, compiled: Compiled) -> None:
+    subject = f"{compiled.recipe.template} {compiled.recipe.architecture}"
+    ctx.emit(Notice(message=f"another bake of {subject} is running; waiting for its image", subject=subject))
 
 
 def _reap_forerunners(ctx: Context, plan: BakePlan) -> None:

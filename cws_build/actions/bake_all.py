@@ -44,6 +44,10 @@ def bake_all(ctx: Context, requests: Sequence[BakeRequest]) -> list[Outcome]:
 def _outcome(ctx: Context, request: BakeRequest) -> Outcome:
     try:
         result: BakeResult = bake(ctx, request)
+        if request.regions:
+            from cws_build.actions.spread_bake import spread_bake  # of no use to the bake that goes nowhere
+
+            result = spread_bake(ctx, request, result)
     except CwsError as error:
         return Outcome(request=request, error=error)
     return Outcome(request=request, result=result)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cws_build import __version__
-from cws_build.actions.builder_access import Access, builder_access, remove
+from cws_build.actions.base_image import mapped_amis
+from cws_build.actions.boot_gate import boot_gate
+from cws_build.actions.builder_access import Access, builder_access
 from cws_build.actions.compile import Compiled
-from cws_build.actions.plan_bake import mapped_amis
 from cws_build.actions.publish_image import Published, publish_image
 from cws_build.actions.report_failure import keep_machine, raise_failure
+from cws_build.actions.run_resources import remove_all
 from cws_build.actions.watch_build import Watch
 from cws_build.model.baking import BakePlan, BakeResult, LayerTime, started_from
 from cws_build.model.events import StepFinished
@@ -41,30 +44,35 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_image(ctx: Context, build: Build) -> BakeResult:
-    """Run Packer, publish what it made, and remove what only the run needed.
+    """Run Packer, try what it made, publish it, and remove what only the run needed.
 
     Raises:
-        BakeFailed: A layer failed, or Packer did.
+        BakeFailed: A layer failed, or Packer did, or the image does not come up.
         CloudError: The account refused or failed.
         ToolMissing: Packer or Ansible is not there.
         Interrupted: ``ctx.cancel`` was set.
     """
     began = time.monotonic()
-    version, tools = _versions(ctx)
-    cloud, packer = ctx.account().cloud(build.plan.region), ctx.packer()
-    abilities = capabilities(packer.version())
-    watch = Watch(ctx.emit, build.run, cloud, demand_imdsv2=not abilities.metadata_options)
-    with builder_access(ctx, build, cloud) as access:
-        workspace = _prepare(ctx, build)
-        report = packer.build(_request(ctx, build, access, workspace), watch, ctx.cancel)
-        made = _image_of(report, build.plan.region)
-        ami = publish_image(ctx, build, cloud, _published(build, watch, made), tools) if made else None
-        if ami is None or watch.failure:
-            if build.keep and not report.outcome.interrupted:
-                keep_machine(ctx, build, cloud, access, watch)
-            raise_failure(build, report, watch, made)
-        _retire_start(ctx, build, cloud)
-    return _result(build, ami, watch, time.monotonic() - began, version)
+    cloud, ansible = ctx.account().cloud(build.plan.region), ctx.ansible_version()
+    ctx.packer().executable  # noqa: B018  raises ToolMissing, which should come before anything is made
+    with ThreadPoolExecutor(1) as pool:
+        # Packer takes a while to tell its version, which the workspace depends on; EC2 makes our access meanwhile.
+        preparing = pool.submit(_prepare, ctx, build)
+        with builder_access(ctx, build, cloud) as access:
+            workspace, version = _announced(ctx, build, *preparing.result()), ctx.packer().version()
+            watch = Watch(ctx.emit, build.run, cloud, demand_imdsv2=not capabilities(version).metadata_options)
+            report = ctx.packer().build(_request(ctx, build, access, workspace), watch, ctx.cancel)
+            made = _image_of(report, build.plan.region)
+            boot = boot_gate(ctx, build, access, made) if made and not watch.failure else None
+            tools = f"cws-build {__version__}, packer {version}, ansible {ansible}"
+            ami = publish_image(ctx, build, cloud, _published(build, watch, made), tools) if made else None
+            if ami is None or watch.failure:
+                if build.keep and not report.outcome.interrupted:
+                    keep_machine(ctx, build, cloud, access, watch)
+                raise_failure(build, report, watch, made)
+            _retire_start(ctx, build, cloud)
+    result = _result(build, ami, watch, time.monotonic() - began, str(version))
+    return msgspec.structs.replace(result, boot=boot)
 
 
 def rendering_of(ctx: Context, compiled: Compiled, plan: BakePlan | None = None) -> Rendering:
@@ -97,19 +105,19 @@ def _retire_start(ctx: Context, build: Build, cloud: Cloud) -> None:
     start = build.plan.start
     if start and RESIDUE_TAG in start.ami.tags:
         parts = [("image", start.ami.id), *(("snapshot", snapshot) for snapshot in start.ami.snapshots)]
-        for kind, ident in parts:
-            remove(ctx, build, cloud, Resource(kind, ident, cloud.region))
+        remove_all(ctx, [Resource(kind, ident, cloud.region) for kind, ident in parts], build.run)
 
 
-def _versions(ctx: Context) -> tuple[str, str]:
-    packer = str(ctx.packer().version())
-    return packer, f"cws-build {__version__}, packer {packer}, ansible {ctx.ansible_version()}"
-
-
-def _prepare(ctx: Context, build: Build) -> Workspace:
+def _prepare(ctx: Context, build: Build) -> tuple[Workspace, float]:
+    """Render the workspace; return it and the seconds that it took."""
     began = time.monotonic()
     workspace = render(rendering_of(ctx, build.compiled, build.plan), ctx.library, build.run.folder / "workspace")
-    info, seconds = build.run.info, time.monotonic() - began
+    return workspace, time.monotonic() - began
+
+
+def _announced(ctx: Context, build: Build, workspace: Workspace, seconds: float) -> Workspace:
+    """Tell of the workspace, from the thread that tells of everything else of this run."""
+    info = build.run.info
     ctx.emit(
         StepFinished(
             run=info.id, subject=info.subject, title="rendered", outcome=str(workspace.folder), seconds=seconds
@@ -139,7 +147,7 @@ def _request(ctx: Context, build: Build, access: Access, workspace: Workspace) -
 
 def _variables(ctx: Context, build: Build, access: Access) -> dict[str, object]:
     settings, plan, start, info = ctx.settings.bake, build.plan, build.plan.start, build.run.info
-    image_tags = {RUN_TAG: info.id, TEMPLATE_TAG: plan.recipe.template}
+    image_tags = settings.tags | {RUN_TAG: info.id, TEMPLATE_TAG: plan.recipe.template}
     return {
         "region": plan.region,
         "endpoint": ctx.account().endpoint,
@@ -188,7 +196,8 @@ def _result(build: Build, ami: Ami, watch: Watch, seconds: float, packer: str) -
         layers=tuple(LayerTime(layer.name, layer.digest, watch.seconds.get(layer.name)) for layer in recipe.layers),
         seconds=seconds,
         regions={plan.region: {"ami_id": ami.id, "status": "available"}},
-        cost={"build_usd": plan.build_usd, "storage_usd_month": plan.storage_usd_month},
+        cost=plan.cost(plan.build_usd),
         packer_version=packer,
         run=build.run.info.id,
+        predicted=plan.estimate,
     )

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cws_build.actions.run_resources import Group, make_group, remove_all, run_tags, seen
 from cws_build.errors import CloudError
-from cws_build.model.events import Notice, ResourceGone, ResourceSeen
-from cws_build.model.image import EXPIRES_TAG, RUN_TAG, Resource
+from cws_build.model.image import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def builder_access(ctx: Context, build: Build, cloud: Cloud) -> Iterator[Access]
         CloudError: The account refused or failed.
     """
     info, made = build.run.info, list[Resource]()
-    tags = {RUN_TAG: info.id, EXPIRES_TAG: info.expires, "Name": f"cws-build {build.plan.recipe.template}"[:256]}
+    tags = {"Name": f"cws-build {build.plan.recipe.template}"[:256]} | ctx.settings.bake.tags | run_tags(build.run)
     access = Access(
         key_name=f"cws-build-{info.digest[:20]}", key_file=str(build.run.folder / "key"), group="", tags=tags
     )
@@ -59,8 +59,7 @@ def builder_access(ctx: Context, build: Build, cloud: Cloud) -> Iterator[Access]
         yield access
     finally:
         # A machine that is kept needs its group, and its key pair no more: that one is the lock of the recipe.
-        for resource in (one for one in reversed(made) if one.kind == "key_pair" or not access.keep):
-            remove(ctx, build, cloud, resource)
+        remove_all(ctx, (one for one in reversed(made) if one.kind == "key_pair" or not access.keep), build.run)
 
 
 def _import_key(ctx: Context, build: Build, cloud: Cloud, access: Access) -> Resource:
@@ -74,8 +73,7 @@ def _import_key(ctx: Context, build: Build, cloud: Cloud, access: Access) -> Res
             raise
         _remove_stale_key(ctx, build, cloud, key)
         cloud.import_key(key.id, public, access.tags)
-    _seen(ctx, build, key)
-    return key
+    return seen(ctx, build.run, key)
 
 
 def _remove_stale_key(ctx: Context, build: Build, cloud: Cloud, key: Resource) -> None:
@@ -93,33 +91,7 @@ def _remove_stale_key(ctx: Context, build: Build, cloud: Cloud, key: Resource) -
 
 def _create_group(ctx: Context, build: Build, cloud: Cloud, access: Access) -> Resource:
     settings, name = ctx.settings.bake, f"cws-build-{build.run.info.id}"
-    build.run.intend("security_group", name)
-    access.group = cloud.create_group(name, settings.subnet_id, settings.ssh_cidr, access.tags)
-    build.run.gone("security_group", name)
-    group = Resource("security_group", access.group, cloud.region)
-    _seen(ctx, build, group)
+    wanted = Group(name=name, subnet=settings.subnet_id, ssh_cidr=settings.ssh_cidr, tags=access.tags)
+    group = seen(ctx, build.run, make_group(build.run, cloud, wanted))
+    access.group = group.id
     return group
-
-
-def remove(ctx: Context, build: Build, cloud: Cloud, resource: Resource) -> None:
-    """Remove a resource of a run; what cannot be removed now is left to `reap`, and said."""
-    info = build.run.info
-    try:
-        cloud.remove(resource)
-    except CloudError as error:
-        message = f"{resource.kind} {resource.id} is still there: {error.message}"
-        notice = Notice(run=info.id, subject=info.subject, message=message, level="warning", hint="cws-build reap")
-        ctx.emit(notice)
-        return
-    build.run.gone(resource.kind, resource.id)
-    ctx.emit(
-        ResourceGone(run=info.id, subject=info.subject, kind=resource.kind, id=resource.id, region=resource.region)
-    )
-
-
-def _seen(ctx: Context, build: Build, resource: Resource) -> None:
-    info = build.run.info
-    build.run.made(resource.kind, resource.id)
-    ctx.emit(
-        ResourceSeen(run=info.id, subject=info.subject, kind=resource.kind, id=resource.id, region=resource.region)
-    )

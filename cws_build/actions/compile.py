@@ -74,6 +74,15 @@ def compile_template(
     return Compiled(template=template, base=base, recipe=recipe, secrets=secrets_of(template, values))
 
 
+def effective_template(library: Library, name: str) -> Template | None:
+    """Return a template with its parents merged in, as far as it is known here; None for one that is not, or broken."""
+    catalog = _catalog(library)
+    try:
+        return merge(catalog.lineage(catalog.find(name))) if name else None
+    except InputError:
+        return None
+
+
 @functools.lru_cache(maxsize=4)
 def _catalog(library: Library) -> Catalog:
     """Read a library's templates once, like its roles: it lives as long as the process that reads it."""

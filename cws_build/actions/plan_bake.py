@@ -6,9 +6,10 @@ import platform
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cws_build.actions.base_image import base_image
 from cws_build.actions.compile import Compiled, compile_template
+from cws_build.actions.history import history
 from cws_build.data import price_book
-from cws_build.errors import NoAmiError
 from cws_build.model import estimate
 from cws_build.model.baking import BakePlan, Start
 from cws_build.model.image import DIGEST_TAG, TEMPLATE_TAG, Ami, ImageQuery, newest
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from cws_build.context import Context
     from cws_build.model.baking import BakeRequest
     from cws_build.model.recipe import Recipe
-    from cws_build.model.template_ami import AmiConfig
     from cws_build.ports import Cloud
 
 _SMALLEST_ROOT_GB = 20
@@ -47,7 +47,8 @@ def plan_bake(ctx: Context, compiled: Compiled, request: BakeRequest) -> BakePla
     found = [] if request.refresh else _prefixes(ctx, cloud, recipe)
     if found and found[0].layers == len(recipe.layers):
         return _plan(ctx, compiled, cloud, found[0].ami, None)
-    start = found[0] if found else Start(kind="base", ami=_base_image(cloud, compiled))
+    ctx.runs.prepare()
+    start = found[0] if found else Start(kind="base", ami=base_image(cloud, compiled))
     return _plan(ctx, compiled, cloud, None, start)
 
 
@@ -55,7 +56,7 @@ def _prefixes(ctx: Context, cloud: Cloud, recipe: Recipe) -> list[Start]:
     """Return the images that hold a prefix of the recipe, the longest first, newest first among equals."""
     lengths = recipe.prefixes()
     query = ImageQuery(owners=("self",), tags={DIGEST_TAG: tuple(lengths)}, architecture=recipe.architecture)
-    young = [ami for ami in newest(cloud.images(query)) if _is_young(ctx, ami) and not ami.deprecated]
+    young = [ami for ami in newest(cloud.images(query)) if _is_young(ctx, ami) and not ami.is_deprecated(ctx.clock())]
     # What a failed layer may have left on a partial image is the business of its own template alone.
     fit = [ami for ami in young if RESIDUE_TAG not in ami.tags or ami.tags.get(TEMPLATE_TAG) == recipe.template]
     clean_first = sorted(fit, key=lambda ami: RESIDUE_TAG in ami.tags)
@@ -65,50 +66,7 @@ def _prefixes(ctx: Context, cloud: Cloud, recipe: Recipe) -> list[Start]:
 
 def _is_young(ctx: Context, ami: Ami) -> bool:
     days = ctx.settings.bake.max_age_days
-    return not days or ctx.clock() - datetime.fromisoformat(ami.created) < timedelta(days=days)
-
-
-def _base_image(cloud: Cloud, compiled: Compiled) -> Ami:
-    base, arch = compiled.base, compiled.recipe.architecture
-    if base.family == "ami":
-        return _mapped_image(cloud, compiled)
-    ident = cloud.parameter(base.ssm_parameter[arch]) if arch in base.ssm_parameter else None
-    query = ImageQuery(ids=(ident,)) if ident else _by_name(base.owner, base.name_pattern.get(arch, ""), arch)
-    found = newest(cloud.images(query)) if ident or query.names else []
-    if not found:
-        raise NoAmiError(
-            f"no image of the base {base.name} for {arch} in {cloud.region}",
-            hint=f"its publisher is account {base.owner}; try another --region or --arch",
-        )
-    return found[0]
-
-
-def _by_name(owner: str, pattern: str, architecture: str) -> ImageQuery:
-    return ImageQuery(owners=(owner,), names=(pattern,) if pattern else (), architecture=architecture)
-
-
-def mapped_amis(config: AmiConfig | None, architecture: str) -> dict[str, str]:
-    """Return the images that a template names itself, by region; one for the architecture counts first."""
-    if config is None:
-        return {}
-    by_arch = {region: {str(arch): ami for arch, ami in amis.items()} for region, amis in config.amis.items()}
-    fit = {region: amis[architecture] for region, amis in by_arch.items() if architecture in amis}
-    return dict(config.ami_mappings) | fit
-
-
-def _mapped_image(cloud: Cloud, compiled: Compiled) -> Ami:
-    """Return the image that the template names for this region."""
-    arch, region = compiled.recipe.architecture, cloud.region
-    named = mapped_amis(compiled.template.ami_config, arch).get(region)
-    if not named:
-        raise NoAmiError(
-            f"{compiled.recipe.template} starts from an image of its own and names none for {arch} in {region}",
-            hint="add it under ami_config.ami_mappings, or choose one of its regions with --region",
-        )
-    found = cloud.images(ImageQuery(ids=(named,)))
-    if not found:
-        raise NoAmiError(f"{named}, which {compiled.recipe.template} names for {region}, is not available there")
-    return found[0]
+    return not days or ctx.clock() - datetime.fromisoformat(ami.aged_from) < timedelta(days=days)
 
 
 def _plan(ctx: Context, compiled: Compiled, cloud: Cloud, reused: Ami | None, start: Start | None) -> BakePlan:
@@ -116,7 +74,7 @@ def _plan(ctx: Context, compiled: Compiled, cloud: Cloud, reused: Ami | None, st
     kind = settings.instance_types.get(recipe.architecture, "")
     volume = _volume_gb(compiled, start.ami if start else None)
     time = _estimate(ctx, recipe, start) if start else None
-    hourly = None if ctx.sandbox else prices.on_demand(kind, cloud.region)
+    hourly = None if ctx.sandbox else ctx.plugins().hourly_price(kind, cloud.region, ctx.emit)
     storage = None if ctx.sandbox else prices.snapshot(cloud.region)
     return BakePlan(
         recipe=recipe,
@@ -126,8 +84,10 @@ def _plan(ctx: Context, compiled: Compiled, cloud: Cloud, reused: Ami | None, st
         instance_type=kind,
         volume_gb=volume,
         estimate=time,
-        build_usd=hourly * time.p50 / 3600 if hourly is not None and time else None,
+        build_usd=hourly.usd_hour * time.p50 / 3600 if hourly and time else None,
         storage_usd_month=storage * (reused.volume_gb if reused else volume) if storage is not None else None,
+        hourly=hourly,
+        prices_as_of="" if ctx.sandbox else prices.as_of,
         warnings=_warnings(start),
     )
 
@@ -138,13 +98,9 @@ def _volume_gb(compiled: Compiled, ami: Ami | None) -> int:
 
 
 def _estimate(ctx: Context, recipe: Recipe, start: Start) -> estimate.Estimate:
-    missing = recipe.layers[start.layers :]
-    same = [
-        float(result["seconds"])
-        for result in ctx.runs.results()
-        if result.get("digest") == recipe.digest and result.get("started_from", {}).get("layers") == start.layers
-    ]
-    return estimate.of_bake(missing, same)
+    past = history(ctx)
+    boot = estimate.launch(recipe.layers, past).p50 if ctx.settings.images.boot_test else 0.0
+    return estimate.bake(recipe.layers[start.layers :], start.layers, recipe.digest, past, boot=boot)
 
 
 def _warnings(start: Start | None) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ import msgspec
 
 from cws_build.errors import CloudError
 from cws_build.model.events import StepFinished
-from cws_build.model.image import RUN_TAG, Ami, ImageQuery
-from cws_build.model.image_tags import RESIDUE_TAG, content_tags, image_description
+from cws_build.model.image import BAKED_TAG, DIGEST_TAG, RUN_TAG, Ami, ImageQuery
+from cws_build.model.image_tags import RESIDUE_TAG, content_tags, finished_description, image_description
 
 if TYPE_CHECKING:
     from cws_build.actions.build_image import Build
@@ -40,15 +40,19 @@ def publish_image(ctx: Context, build: Build, cloud: Cloud, image: Published, to
     ami = _described(cloud, image.ami_id)
     if ami.imds != "v2.0":
         cloud.demand_imdsv2(ami.id)
+    content = content_tags(build.plan.recipe, image.layers)
     description = image_description(build.plan.recipe)
+    if not image.residue:
+        description = finished_description(description, content[DIGEST_TAG])
     if ami.description != description:
         cloud.describe(ami.id, description)
-    tags = _origin_tags(ctx, build, tools) | content_tags(build.plan.recipe, image.layers)
+    tags = _origin_tags(ctx, build, tools) | content
     if image.residue:
         tags[RESIDUE_TAG] = image.residue[:256]
     if ami.snapshots:
         cloud.tag(ami.snapshots, tags)
     cloud.tag([ami.id], tags)
+    ctx.lookup(cloud.region).forget()
     for kind, ident in [("image", ami.id), *(("snapshot", snapshot) for snapshot in ami.snapshots)]:
         build.run.gone(kind, ident)
     title = "published the image" if not image.residue else "kept the finished layers as a partial image"
@@ -58,7 +62,7 @@ def publish_image(ctx: Context, build: Build, cloud: Cloud, image: Published, to
             run=build.run.info.id, subject=build.run.info.subject, title=title, outcome=ami.id, seconds=seconds
         )
     )
-    return _described(cloud, image.ami_id)
+    return msgspec.structs.replace(ami, tags=ami.tags | tags, description=description)
 
 
 def _described(cloud: Cloud, ident: str) -> Ami:
@@ -75,7 +79,7 @@ def _origin_tags(ctx: Context, build: Build, tools: str) -> dict[str, str]:
         origin["cws:base-ami"] = start.ami.id if start.kind == "base" else start.ami.tags.get("cws:base-ami", "")
     return {
         RUN_TAG: build.run.info.id,
-        "cws:baked-at": ctx.clock().isoformat(timespec="seconds"),
+        BAKED_TAG: ctx.clock().isoformat(timespec="seconds"),
         "cws:tools": tools,
         **origin,
     }

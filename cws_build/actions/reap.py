@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cws_build.data import price_book
+from cws_build.actions.leftover_cost import leftover, total
+from cws_build.actions.machine_access import forget_key, login_to
+from cws_build.actions.mend_images import mend_images
 from cws_build.errors import CloudError, InputError
 from cws_build.model.events import Notice, ResourceGone
-from cws_build.model.image import Resource
+from cws_build.model.leftovers import Reaped, Spared
+from cws_build.model.machine_tags import NAME_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cws_build.context import Context
+    from cws_build.model.image import Resource
     from cws_build.ports import Cloud, PastRun, Run
 
 
@@ -29,18 +33,6 @@ class ReapRequest(msgspec.Struct, frozen=True, kw_only=True):
     """This run only, even if it keeps its machine on purpose."""
     regions: tuple[str, ...] = ()
     """Besides the regions that journals name and the configured one."""
-
-
-class Reaped(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, and what became of it."""
-
-    resources: tuple[Resource, ...]
-    failed: dict[str, str]
-    """Id -> why it is still there."""
-    runs: tuple[str, ...]
-    dry_run: bool
-    usd: float | None = None
-    """What its machines and disks have cost so far at list prices; None in the sandbox, or where a price is unknown."""
 
 
 def reap(ctx: Context, request: ReapRequest) -> Reaped:
@@ -57,19 +49,29 @@ def reap(ctx: Context, request: ReapRequest) -> Reaped:
     past = [run for run in ctx.runs.past() if run.info.account == ctx.account().name]
     dead = _dead(ctx, past, request)
     found: list[Resource] = []
+    kept: list[Spared] = []
     for region in _regions(ctx, past, request):
-        cloud = ctx.account().cloud(region)
-        in_region = [run for run in dead if run.info.region == region]
-        found += _left_behind(ctx, cloud, in_region, past, request)
+        for resource in _seen(ctx, region, dead, request):
+            if reason := _why_kept(ctx, resource, past, dead) or _too_young(ctx, resource, request):
+                kept.append(Spared(id=resource.id, reason=reason))
+            else:
+                found.append(resource)
     # A run of which something was left for its age stays open, so that the next reap looks at it again.
     closing = [] if request.older_than else dead
+    began = {run.info.id: run.info.started for run in past}
+    told = tuple(leftover(ctx, resource, began.get(resource.run, "")) for resource in found)
+    # Before the journals of dead runs are closed: by them it is known who is dead.
+    mended = () if request.run else mend_images(ctx, past, dry_run=request.dry_run)
     removed, failed = ([], {}) if request.dry_run else _remove_all(ctx, found, closing)
     return Reaped(
-        resources=tuple(found if request.dry_run else removed),
-        failed=failed,
-        usd=None if ctx.sandbox else _spent(ctx, found),
+        found=told,
+        removed=tuple(resource.id for resource in removed),
+        kept=(*kept, *(Spared(id=ident, reason=reason) for ident, reason in failed.items())),
+        failed=tuple(failed),
+        usd=None if ctx.sandbox else total(told),
         runs=tuple(run.info.id for run in dead),
         dry_run=request.dry_run,
+        mended=mended,
     )
 
 
@@ -118,17 +120,29 @@ def _regions(ctx: Context, past: Sequence[PastRun], request: ReapRequest) -> lis
     return sorted({*named, *request.regions, ctx.account().region})
 
 
-def _left_behind(
-    ctx: Context, cloud: Cloud, dead: Sequence[PastRun], past: Sequence[PastRun], request: ReapRequest
-) -> list[Resource]:
-    for run in dead:
+def _seen(ctx: Context, region: str, dead: Sequence[PastRun], request: ReapRequest) -> list[Resource]:
+    """Return what dead runs made in a region, and unless one run was named, what has a time at which it expires."""
+    here = [run for run in dead if run.info.region == region]
+    for run in here:
         if not request.dry_run:
             ctx.runs.end_children(run)
-    mine = _of_runs(cloud, dead)
-    now = ctx.clock().isoformat()
-    spared = {run.info.id for run in past if run.alive or run.kept_until >= now} | {run.info.id for run in dead}
-    others = [] if request.run else [r for r in cloud.resources(()) if r.run not in spared and _expired(ctx, r)]
-    return [r for r in (*mine, *others) if not r.ready and _old_enough(ctx, r, request)]
+    cloud = ctx.account().cloud(region)
+    mine = _of_runs(cloud, here)
+    known = {resource.id for resource in mine}
+    others = [] if request.run else [r for r in cloud.resources(()) if r.expires and not r.ready]
+    return [*mine, *(resource for resource in others if resource.id not in known)]
+
+
+def _why_kept(ctx: Context, resource: Resource, past: Sequence[PastRun], dead: Sequence[PastRun]) -> str:
+    """Return why a resource stays: its run needs it, or may need it still; empty when nobody does."""
+    run = next((run for run in past if run.info.id == resource.run), None)
+    if run in dead or not resource.run:
+        return ""
+    if run and run.alive:
+        return f"run {resource.run} is still running"
+    if run and run.kept_until >= ctx.clock().isoformat():
+        return f"run {resource.run} keeps it on purpose until {run.kept_until}"
+    return "" if _expired(ctx, resource) else f"run {resource.run} has it until {resource.expires}"
 
 
 def _of_runs(cloud: Cloud, runs: Sequence[PastRun]) -> list[Resource]:
@@ -144,33 +158,11 @@ def _expired(ctx: Context, resource: Resource) -> bool:
     return bool(resource.expires) and datetime.fromisoformat(resource.expires) < ctx.clock()
 
 
-def _old_enough(ctx: Context, resource: Resource, request: ReapRequest) -> bool:
+def _too_young(ctx: Context, resource: Resource, request: ReapRequest) -> str:
     if not request.older_than or not resource.created:
-        return True
-    return (ctx.clock() - datetime.fromisoformat(resource.created)).total_seconds() >= request.older_than
-
-
-_HOURS_PER_MONTH = 730
-
-
-def _spent(ctx: Context, found: Sequence[Resource]) -> float | None:
-    """Return the dollars that machines, volumes and snapshots have cost since they were made."""
-    costs = [_cost(ctx, resource) for resource in found if resource.kind in {"instance", "volume", "snapshot"}]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
-
-
-def _cost(ctx: Context, resource: Resource) -> float | None:
-    if not resource.created:
-        return None
-    hours = (ctx.clock() - datetime.fromisoformat(resource.created)).total_seconds() / 3600
-    if resource.kind == "instance":
-        hourly = price_book().on_demand(resource.detail, resource.region)
-        return None if hourly is None else hourly * hours
-    prices = price_book()
-    monthly = prices.snapshot(resource.region) if resource.kind == "snapshot" else prices.volume(resource.region)
-    gigabytes = float(resource.detail.split()[0])
-    return None if monthly is None else monthly * gigabytes * hours / _HOURS_PER_MONTH
+        return ""
+    age = (ctx.clock() - datetime.fromisoformat(resource.created)).total_seconds()
+    return f"it is younger than {request.older_than:g} s" if age < request.older_than else ""
 
 
 _ORDER = ("instance", "image", "snapshot", "volume", "security_group", "key_pair")
@@ -191,5 +183,15 @@ def _remove_all(
         removed.append(resource)
         ctx.emit(ResourceGone(run=resource.run, kind=resource.kind, id=resource.id, region=resource.region))
     for run in dead if not failed else []:
+        _forget_login(ctx, run)
         ctx.runs.forget(run)
     return removed, failed
+
+
+def _forget_login(ctx: Context, run: PastRun) -> None:
+    """Remove the key that a dead launch has left here, unless a machine of the name is there."""
+    name, region = run.info.subject, run.info.region
+    if run.info.verb != "launch" or login_to(ctx, region, name, "").key_file is None:
+        return
+    if not ctx.account().machines(region).tagged({NAME_TAG: name}):
+        forget_key(ctx, region, name)

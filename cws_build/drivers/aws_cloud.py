@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cws_build.drivers.aws_errors import GONE, translated
-from cws_build.drivers.aws_resources import LISTINGS, REMOVALS, snapshots, tag_map
+from cws_build.drivers.aws_resources import LISTINGS, REMOVALS, snapshots, tag_list, tag_map
 from cws_build.errors import CloudError, InputError, ResourceNotFound
 from cws_build.model.image import DIGEST_TAG, RUN_TAG, Ami, ImageQuery, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import FilterTypeDef, ImageTypeDef
@@ -39,9 +39,12 @@ class AwsCloud:
             wanted["MaxResults"] = 1000
         if query.owners:
             wanted["Owners"] = list(query.owners)
+        # Without these words EC2 leaves some images out, even of those that are named by id.
+        wanted |= {"IncludeDeprecated": True} if query.deprecated else {}
+        wanted |= {"IncludeDisabled": True} if not query.states or "disabled" in query.states else {}
         with translated(f"looking for images in {self.region}"):
             pages = self._ec2.get_paginator("describe_images").paginate(**wanted)
-            return [_ami(image, self.region) for page in pages for image in page["Images"]]
+            return [ami_of(image, self.region) for page in pages for image in page["Images"]]
 
     def parameter(self, name: str) -> str | None:
         """See the port."""
@@ -51,6 +54,23 @@ class AwsCloud:
                 return str(answer["Parameter"]["Value"])
         except ResourceNotFound:
             return None
+
+    def snapshots(self, ids: Iterable[str]) -> frozenset[str]:
+        """See the port of lookups."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return frozenset()
+        # As a filter, since ids in the request itself make the call fail where one cannot be read.
+        chosen: FilterTypeDef = {"Name": "snapshot-id", "Values": wanted}
+        with translated(f"asking which snapshots can be read in {self.region}"):
+            pages = self._ec2.get_paginator("describe_snapshots").paginate(Filters=[chosen])
+            return frozenset(snapshot["SnapshotId"] for page in pages for snapshot in page["Snapshots"])
+
+    def subscribed(self, product: str) -> bool | None:
+        """See the port of lookups."""
+        from cws_build.drivers.aws_market import has_agreement
+
+        return has_agreement(self._account, product)
 
     def identity(self) -> str:
         """See the port."""
@@ -63,7 +83,7 @@ class AwsCloud:
             self._ec2.import_key_pair(
                 KeyName=name,
                 PublicKeyMaterial=public_key.encode(),
-                TagSpecifications=[{"ResourceType": "key-pair", "Tags": _tags(tags)}],
+                TagSpecifications=[{"ResourceType": "key-pair", "Tags": tag_list(tags)}],
             )
 
     def create_group(self, name: str, subnet: str, cidr: str, tags: Mapping[str, str]) -> str:
@@ -73,7 +93,7 @@ class AwsCloud:
             group: str = self._ec2.create_security_group(
                 GroupName=name,
                 Description="SSH for one cws-build run",
-                TagSpecifications=[{"ResourceType": "security-group", "Tags": _tags(tags)}],
+                TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(tags)}],
                 **network,
             )["GroupId"]
             self._ec2.authorize_security_group_ingress(
@@ -87,7 +107,7 @@ class AwsCloud:
     def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
         """See the port."""
         with translated(f"tagging {', '.join(ids)} in {self.region}"):
-            self._ec2.create_tags(Resources=list(ids), Tags=_tags(tags))
+            self._ec2.create_tags(Resources=list(ids), Tags=tag_list(tags))
 
     def describe(self, image: str, text: str) -> None:
         """See the port."""
@@ -151,16 +171,14 @@ class AwsCloud:
 
 def _filters(query: ImageQuery) -> list[FilterTypeDef]:
     wanted: dict[str, Sequence[str]] = {f"tag:{key}": values for key, values in query.tags.items()}
-    wanted |= {"name": query.names, "state": query.states}
+    wanted |= {"name": query.names, "description": query.descriptions, "state": query.states}
     wanted |= {"architecture": (query.architecture,) if query.architecture else ()}
+    wanted |= {"product-code": query.product_codes}
     return [{"Name": name, "Values": list(values)} for name, values in wanted.items() if values]
 
 
-def _tags(tags: Mapping[str, str]) -> list[Any]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _ami(image: ImageTypeDef, region: str) -> Ami:
+def ami_of(image: ImageTypeDef, region: str) -> Ami:
+    """Return an image as DescribeImages tells of it."""
     disks = [(m.get("DeviceName", ""), m["Ebs"]) for m in image.get("BlockDeviceMappings", []) if "Ebs" in m]
     root = image.get("RootDeviceName", "")
     return Ami(
@@ -178,4 +196,11 @@ def _ami(image: ImageTypeDef, region: str) -> Ami:
         volume_gb=next((disk.get("VolumeSize", 0) for name, disk in disks if name == root), 0),
         snapshots=tuple(disk["SnapshotId"] for _, disk in disks if disk.get("SnapshotId")),
         imds=str(image.get("ImdsSupport", "")),
+        public=bool(image.get("Public", False)),
+        alias=image.get("ImageOwnerAlias", ""),
+        product_codes=tuple(code["ProductCodeId"] for code in image.get("ProductCodes", [])),
+        platform=image.get("PlatformDetails", ""),
+        usage=image.get("UsageOperation", ""),
+        encrypted=any(disk.get("Encrypted", False) for _, disk in disks),
+        allowed=bool(image.get("ImageAllowed", True)),
     )

@@ -27,6 +27,7 @@ def translated(doing: str) -> Iterator[None]:
         ClientError,
         EndpointConnectionError,
         NoCredentialsError,
+        PartialCredentialsError,
         TokenRetrievalError,
     )
 
@@ -36,6 +37,8 @@ def translated(doing: str) -> Iterator[None]:
         raise _from_code(error.response.get("Error", {}), doing) from error
     except (NoCredentialsError, TokenRetrievalError) as error:
         raise AccessDenied(f"no AWS credentials for {doing}", hint=LOGIN) from error
+    except PartialCredentialsError as error:
+        raise AccessDenied(f"{doing}: {error}", hint=LOGIN) from error
     except EndpointConnectionError as error:
         raise CloudError(f"{doing}: {error}", hint="is the network up? is the region right? see --region") from error
     except BotoCoreError as error:
@@ -44,6 +47,9 @@ def translated(doing: str) -> Iterator[None]:
 
 def _from_code(error: Mapping[str, Any], doing: str) -> CloudError:
     code, text = str(error.get("Code", "")), str(error.get("Message", ""))
+    if "<html" in text:
+        # A service that an endpoint does not have may answer with a page, of which a person reads nothing.
+        text = "the endpoint answered with a web page"
     explanation = explain([f"{code}: {text}"])
     kind = _kind(code)
     return kind(

@@ -18,9 +18,15 @@ def tag_map(described: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in described.get("Tags") or []}
 
 
+def tag_list(tags: Mapping[str, str]) -> list[Any]:
+    """Return tags as calls take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def _resource(kind: str, ident: str, region: str, described: Mapping[str, Any], **more: Any) -> Resource:  # noqa: ANN401  fields of any kind
     tags = tag_map(described)
-    ready = DIGEST_TAG in tags
+    # A machine that was launched bears the digest too, and is nobody's result before its run is over.
+    ready = kind in {"image", "snapshot"} and DIGEST_TAG in tags
     return Resource(kind, ident, region, tags.get(RUN_TAG, ""), tags.get(EXPIRES_TAG, ""), ready=ready, **more)
 
 

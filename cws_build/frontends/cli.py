@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
 
-from cws_build.errors import CwsError, InputError, Interrupted
+from cws_build.errors import CwsError, InputError, Interrupted, ToolError
 from cws_build.frontends.options import Parser, asks_for_json, first_word, global_options, refuse, with_environment
+from cws_build.frontends.results import kept_for_results
 from cws_build.frontends.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _ABOUT = "Bake workstation images, and provision what an image lacks, from one template."
 _REPORT = "run it again with --debug and report what that prints: https://github.com/cws-build/cws-build/issues"
+_LEFT = "cws-build reap removes what may be left"
 _EPILOG = "cws-build WORD --help explains each word. First steps: cws-build --sandbox bake python-ml"
 
 
@@ -31,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         return _speak(asks_for_json(argv)).fail(error, debug=False)
     show = _speak(args.json, quiet=args.quiet, verbose=args.verbose)
     cancel = threading.Event()
-    with _interruptible(cancel, show):
+    with kept_for_results(), _interruptible(cancel, show):
         return _run(args, show, cancel)
 
 
@@ -75,7 +78,7 @@ def _run(args: argparse.Namespace, show: Show, cancel: threading.Event) -> int:
     except CwsError as error:
         return show.fail(error, debug=args.debug)
     except KeyboardInterrupt:
-        return show.fail(Interrupted("stopped"), debug=args.debug)
+        return show.fail(Interrupted("stopped at once", hint=_LEFT), debug=args.debug)
     except BrokenPipeError:
         # Whoever read our output has enough; a second attempt to flush it at exit would only complain.
         sys.stderr.close()
@@ -92,9 +95,10 @@ def _run(args: argparse.Namespace, show: Show, cancel: threading.Event) -> int:
 
 def _from_system(error: OSError) -> CwsError:
     """Word what the operating system refused, such as a full disk."""
-    place = f"{error.filename}: " if error.filename else ""
-    hint = "df -h shows which disk is full" if error.errno == 28 else ""  # noqa: PLR2004  ENOSPC
-    return InputError(f"{place}{error.strerror or error}", hint=hint)
+    message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    if error.errno == errno.ENOSPC:
+        return ToolError(message, hint="df -h shows which disk is full")
+    return InputError(message)
 
 
 def _bug(error: Exception) -> CwsError:
@@ -111,14 +115,20 @@ def _speak(as_json: bool, *, quiet: bool = False, verbose: bool = False) -> Show
 
 
 class _interruptible:  # noqa: N801  used as a context manager, like contextlib's own
-    """Turn the first SIGINT or SIGTERM into a request to stop; a second SIGINT interrupts at once."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop; a second SIGINT interrupts at once.
+
+    A signal that whoever started us has switched off, as ``nohup`` does, stays so.
+    """
 
     def __init__(self, cancel: threading.Event, show: Show) -> None:
         self._cancel = cancel
         self._show = show
 
     def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        wanted = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            wanted.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._stop) for number in wanted}
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cws_build.frontends.results import results
 
 if TYPE_CHECKING:
     import argparse
@@ -38,7 +39,7 @@ class Invocation:
         from cws_build.wiring import settings_for
 
         file = settings_for(Path.cwd())
-        given = {name: getattr(self.args, name) for name in ("profile", "region", "packer", "library")}
+        given = {name: getattr(self.args, name) for name in ("profile", "region", "packer", "library", "database")}
         given["sandbox"] = self.args.sandbox
         return msgspec.structs.replace(file, **{name: value for name, value in given.items() if value})
 
@@ -56,7 +57,13 @@ class Invocation:
         if self.args.json:
             self.document(value)
         elif text:
-            print(text)
+            self.say(text)
+
+    @staticmethod
+    def say(text: str) -> None:
+        """Write a text for people to stdout."""
+        results().write(f"{text}\n")
+        results().flush()
 
     @staticmethod
     def document(value: object) -> None:
@@ -64,5 +71,5 @@ class Invocation:
         import msgspec
 
         encoded: Any = msgspec.json.format(msgspec.json.encode(value), indent=2)
-        sys.stdout.buffer.write(encoded + b"\n")
-        sys.stdout.flush()
+        results().write(encoded.decode() + "\n")
+        results().flush()

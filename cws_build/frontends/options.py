@@ -102,14 +102,15 @@ def with_environment(given: argparse.Namespace) -> argparse.Namespace:
     for name in _WORDS:
         if name not in given:
             setattr(given, name, os.environ.get(f"CWS_BUILD_{name.upper()}", ""))
+    given.database = os.environ.get("CWS_BUILD_DATABASE", "")  # no option: it may hold a password, which ps would show
     if "library" not in given:
         given.library = [part for part in os.environ.get("CWS_BUILD_LIBRARY", "").split(os.pathsep) if part]
     return given
 
 
-def key_values(pairs: Sequence[str]) -> dict[str, str]:
-    """Read ``K=V`` words; raises InputError for one without ``=``."""
-    wrong = [pair for pair in pairs if "=" not in pair]
+def key_values(pairs: Sequence[str], example: str = "--param python_version=3.12") -> dict[str, str]:
+    """Read ``K=V`` words; raises InputError with the example for one without ``=``, or without a key."""
+    wrong = [pair for pair in pairs if pair.find("=") < 1]
     if wrong:
-        raise InputError(f"'{wrong[0]}' is not K=V", hint="--param python_version=3.12")
+        raise InputError(f"'{wrong[0]}' is not K=V", hint=example)
     return dict(pair.split("=", 1) for pair in pairs)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cws_build.model.booting import Boot
 from cws_build.model.estimate import Estimate
 from cws_build.model.image import Ami
+from cws_build.model.prices import Price
 from cws_build.model.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class BakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     refresh: bool = False
     """Bake from the base image even if an image with this digest, or a part of it, exists."""
     keep_on_failure: bool = False
+    regions: tuple[str, ...] = ()
+    """Where the image shall be besides, whether it is baked or reused."""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +57,10 @@ class BakePlan(msgspec.Struct, frozen=True, kw_only=True):
     estimate: Estimate | None
     build_usd: float | None
     storage_usd_month: float | None
+    hourly: Price | None = None
+    """What the builder costs; None where no price is known, and in the sandbox."""
+    prices_as_of: str = ""
+    """ISO 8601 time of the price list; empty in the sandbox, which has none."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -60,6 +68,21 @@ class BakePlan(msgspec.Struct, frozen=True, kw_only=True):
         """The names of the layers that will run."""
         done = self.start.layers if self.start else len(self.recipe.layers)
         return tuple(layer.name for layer in self.recipe.layers[done:])
+
+    def cost(self, build_usd: float | None) -> BakeCost:
+        """Return what it costs with a builder of so many dollars."""
+        as_of = self.prices_as_of or None
+        return BakeCost(build_usd=build_usd, storage_usd_month=self.storage_usd_month, as_of=as_of)
+
+
+class BakeCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bake costs in dollars; None where no price is known, and in the sandbox."""
+
+    build_usd: float | None
+    """The builder's hours; 0 for an image that was reused."""
+    storage_usd_month: float | None
+    as_of: str | None
+    """The price list's date."""
 
 
 class LayerTime(msgspec.Struct, frozen=True):
@@ -84,10 +107,14 @@ class BakeResult(msgspec.Struct, frozen=True, kw_only=True):
     started_from: dict[str, Any]
     layers: tuple[LayerTime, ...]
     seconds: float
-    regions: dict[str, dict[str, str]]
-    cost: dict[str, float | None]
+    regions: dict[str, dict[str, str | None]]
+    cost: BakeCost
     packer_version: str | None
     run: str = ""
+    predicted: Estimate | None = None
+    """What the plan said it would take; None for an image that was reused."""
+    boot: Boot | None = None
+    """How a machine of the new image came up; None for an image that was reused, and where nobody tried."""
 
 
 def started_from(start: Start) -> Mapping[str, Any]:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cws_build.model.failure_rows import ROWS
+from cws_build.model.failures_cloud import CLOUD_ROWS
+from cws_build.model.failures_machine import MACHINE_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cws_build.model.failure_rows import Row
+
+ROWS: tuple[Row, ...] = (*CLOUD_ROWS, *MACHINE_ROWS)
+"""Every known failure; the first row that fits wins, so that the cloud's own words come first."""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -27,6 +31,8 @@ class Explanation(msgspec.Struct, frozen=True):
     """The next command, flag or setting."""
     line: str = ""
     """The line that told."""
+    error: str = "bake_failed"
+    """Code of the class in `cws_build.errors` that it is: ``limit_exceeded``, ``access_denied``, ``cloud`` …"""
 
 
 CODES: tuple[str, ...] = tuple(row.code for row in ROWS)
@@ -52,5 +58,5 @@ def explain(lines: Iterable[str]) -> Explanation | None:
     for pattern, row in _compiled():
         for text in texts:
             if pattern.search(text):
-                return Explanation(code=row.code, cause=row.cause, hint=row.hint, line=text)
+                return Explanation(code=row.code, cause=row.cause, hint=row.hint, line=text, error=row.error)
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 DIGEST_TAG = "cws:digest"
@@ -11,6 +13,9 @@ RUN_TAG = "cws:run"
 EXPIRES_TAG = "cws:expires"
 """ISO 8601 time after which ``reap`` may remove a resource whoever made it."""
 TEMPLATE_TAG = "cws:template"
+VERSION_TAG = "cws:version"
+BAKED_TAG = "cws:baked-at"
+"""How old the packages on an image are, or on a machine that was seen to hold a whole recipe: ISO 8601 UTC."""
 ARCHITECTURE_TAG = "cws:architecture"
 LAYERS_TAG = "cws:layers"
 """Names and short digests of the layers; see `layer_tags`."""
@@ -40,6 +45,33 @@ class Ami(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: tuple[str, ...] = ()
     imds: str = ""
     """``v2.0`` when machines of it demand IMDSv2."""
+    public: bool = False
+    alias: str = ""
+    """Amazon's word for the owner, such as ``amazon`` or ``aws-marketplace``; empty for most accounts."""
+    product_codes: tuple[str, ...] = ()
+    """Of AWS Marketplace; a machine of it is billed to whoever accepted the product's terms."""
+    platform: str = ""
+    """AWS's billing word, such as ``Linux/UNIX`` or ``Red Hat Enterprise Linux``."""
+    usage: str = ""
+    """``RunInstances``, with ``:`` and a code behind it where a licence is billed along."""
+    encrypted: bool = False
+    """Whether a disk of it is encrypted."""
+    allowed: bool = True
+    """False where the account's Allowed AMIs, in audit mode, would refuse it; when enforced they hide it."""
+
+    @property
+    def licensed(self) -> bool:
+        """Whether a licence is billed with each machine of it."""
+        return bool(self.product_codes) or ":" in self.usage
+
+    @property
+    def aged_from(self) -> str:
+        """From when on its content has aged, ISO 8601 UTC: copies, and images of machines, hold what is older."""
+        return min(filter(None, (self.created, self.tags.get(BAKED_TAG, ""))), default="")
+
+    def is_deprecated(self, now: datetime) -> bool:
+        """Tell whether its deprecation date has passed; Amazon's own images bear one from their first day."""
+        return bool(self.deprecated) and datetime.fromisoformat(self.deprecated) <= now
 
 
 class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +84,15 @@ class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     """Name patterns; ``*`` and ``?`` are wildcards."""
+    descriptions: tuple[str, ...] = ()
+    """Patterns of descriptions, as of names."""
     tags: dict[str, tuple[str, ...]] = {}
     architecture: str = ""
     states: tuple[str, ...] = ("available",)
+    """Empty for all, disabled ones included."""
+    product_codes: tuple[str, ...] = ()
+    deprecated: bool = False
+    """With those of other accounts that are deprecated; one's own, and images named by id, always come along."""
 
 
 class Resource(msgspec.Struct, frozen=True, order=True):
@@ -74,10 +112,9 @@ class Resource(msgspec.Struct, frozen=True, order=True):
 
 
 def newest(images: list[Ami]) -> list[Ami]:
-    """Sort images: not deprecated first, then newest, then name, then id, so that equal input gives equal order."""
+    """Sort images: newest first, then by name, then by id, so that equal input gives equal order."""
     by_name = sorted(images, key=lambda ami: (ami.name, ami.id))
-    by_age = sorted(by_name, key=lambda ami: ami.created, reverse=True)
-    return sorted(by_age, key=lambda ami: bool(ami.deprecated))
+    return sorted(by_name, key=lambda ami: ami.created, reverse=True)
 
 
 def layer_tags(layers: list[tuple[str, str]]) -> dict[str, str]:

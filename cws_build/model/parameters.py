@@ -61,7 +61,7 @@ def bind(template: Template, given: Mapping[str, str]) -> dict[str, str]:
         values[name] = canonical(text, parameter)
         wrong = value_problem(text, parameter, name)
         if wrong:
-            hint = _value_hint(text, parameter)
+            hint = _value_hint(name, text, parameter)
             problems.append(Problem(template.name, 0, f"parameters.{name}", wrong, hint))
     if problems:
         count = len(problems)
@@ -77,8 +77,9 @@ def _unknown(name: str, template: Template) -> Problem:
     return Problem(template.name, 0, f"parameters.{name}", "the template has no such parameter", hint)
 
 
-def _value_hint(text: str, parameter: Parameter) -> str:
-    return did_you_mean(text, parameter.choices) if parameter.choices else ""
+def _value_hint(name: str, text: str, parameter: Parameter) -> str:
+    example = parameter.choices[0] if parameter.choices else "VALUE"
+    return did_you_mean(text, parameter.choices) or f"give another with --param {name}={example}"
 
 
 def canonical(text: str, parameter: Parameter) -> str:

@@ -110,7 +110,7 @@ class ValidationStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """A command that must hold on a finished machine. With none of the three tests it must exit with 0."""
 
     name: Annotated[str, Meta(description="What is checked, for people.")]
-    command: Annotated[str, Meta(description="A shell command.")]
+    command: Annotated[str, Meta(description="A shell command, run by root in a login shell.")]
     success: Annotated[bool | None, Meta(description="Whether it must exit with 0, or must not.")] = None
-    contains: Annotated[str | None, Meta(description="Text that its output must contain.")] = None
+    contains: Annotated[str | None, Meta(description="Text that its output, or its error output, must contain.")] = None
     equals: Annotated[str | None, Meta(description="Text that its trimmed output must be.")] = None

@@ -8,8 +8,10 @@ import signal
 import sys
 from contextlib import suppress
 
+from cws_build.errors import ToolError
+from cws_build.sandbox.control import Sandbox
 from cws_build.sandbox.podman import LABEL, Podman
-from tests.e2e.going import Going, naming
+from tests.e2e.going import Going, naming, until
 from tests.project import DATA, ROOT
 
 FAST = DATA / "fast-library"
@@ -26,13 +28,20 @@ class Box:
         if "CWS_BUILD_CACHE" in os.environ:
             kept["CWS_BUILD_CACHE"] = os.environ["CWS_BUILD_CACHE"]
         mine = {"CWS_BUILD_STATE": str(state), "XDG_CONFIG_HOME": str(folder), "PYTHONPATH": str(ROOT)}
-        self.environment = kept | mine
+        # Most tests are not about the machine that tries a new image; those that are switch it on by their settings.
+        (folder / "cws-build").mkdir(exist_ok=True)
+        (folder / "cws-build" / "cws-build.toml").write_text("[images]\nboot_test = false\n")
+        # A test that is killed takes its sandbox along.
+        self.environment = kept | mine | {"CWS_BUILD_SANDBOX_WITH": str(os.getpid())}
+        self._started: list[Going] = []
 
     def start(self, *words, libraries=(FAST,), folder=None, **environment):
         """Start a command."""
         named = [word for library in libraries for word in ("--library", str(library))]
         argv = [sys.executable, "-m", "cws_build", "--json", "--sandbox", *named, *map(str, words)]
-        return Going(argv, environment=self.environment | environment, folder=folder or self._folder)
+        going = Going(argv, environment=self.environment | environment, folder=folder or self._folder)
+        self._started.append(going)
+        return going
 
     def cws(self, *words, **options):
         """Run a command to its end."""
@@ -81,7 +90,13 @@ class Box:
 
     def containers(self):
         """Return the machines that podman holds for this sandbox."""
-        return set(self.podman("ps", "-aq", "--filter", f"label={LABEL}={self.name}").split())
+        return set(until(self._listed).split())
+
+    def _listed(self):
+        """List the machines, with a line end at least; podman gives up when another sandbox removes one meanwhile."""
+        with suppress(ToolError):
+            return self.podman("ps", "-aq", "--filter", f"label={LABEL}={self.name}") + "\n"
+        return ""
 
     def resources(self):
         """Return everything in the sandbox, as (kind, id)."""
@@ -99,6 +114,18 @@ class Box:
             "container": self.containers(),
         }
         return {(kind, ident) for kind, idents in listed.items() for ident in idents}
+
+    def settled(self):
+        """Return everything in the sandbox, once nothing of it is on its way any more."""
+        until(lambda: not self._moving())
+        return self.resources()
+
+    def _moving(self):
+        """Return the instances and images that are about to become something else."""
+        ec2 = self.client()
+        machines = [m for r in ec2.describe_instances()["Reservations"] for m in r["Instances"]]
+        moving = [m for m in machines if m["State"]["Name"] in {"pending", "stopping", "shutting-down"}]
+        return moving + [i for i in ec2.describe_images(Owners=["self"])["Images"] if i["State"] == "pending"]
 
     def image(self, ident):
         """Describe an image."""
@@ -138,7 +165,20 @@ class Box:
 
     def mend(self):
         """Let nothing go wrong any more."""
-        assert self.cws("sandbox", "fault", "clear").code == 0
+        Sandbox(self.state / "sandbox", self.state).clear_faults()
+
+    def recover(self):
+        """End what a test left going that failed, and remove what that had made, before the next one begins."""
+        for going in self._started:
+            if going.process.poll() is None:
+                self._kill_tools(self.state / "runs")
+                going.signal(signal.SIGKILL)
+                going.end()
+        self.cws("reap")
+
+    def forget(self):
+        """Forget the commands that a test has started."""
+        self._started.clear()
 
     def processes(self, run):
         """Return the processes that name the folder of a run."""
@@ -147,11 +187,15 @@ class Box:
     def kill(self, going, run):
         """Kill a command and its tools in one go, without any of them noticing the others' end."""
         going.signal(signal.SIGSTOP)
-        for pid in self.processes(run):
-            with suppress(ProcessLookupError):
-                os.killpg(os.getpgid(pid), signal.SIGKILL)
+        self._kill_tools(self.state / "runs" / run)
         going.signal(signal.SIGKILL)
         return going.end()
+
+    @staticmethod
+    def _kill_tools(folder):
+        for pid in naming(folder):
+            with suppress(ProcessLookupError):
+                os.killpg(os.getpgid(pid), signal.SIGKILL)
 
 
 class Lab:
@@ -167,13 +211,24 @@ class Lab:
         return (self.folder, FAST)
 
     def write(self, slug, **fields):
-        """Write a template, or write it anew."""
+        """Write a template, or write it anew.
+
+        It must have a layer of its own: an image of the base layer alone is a prefix of every recipe of Debian's, and
+        later tests' bakes would start from it.
+        """
+        assert fields.keys() & {"packages", "users", "services", "post_install"}
         document = {"name": slug, "slug": slug, "description": f"{slug}, of a test", "base": "debian-12"} | fields
         # JSON is YAML, and quotes whatever a test thinks of.
         (self.folder / "templates" / f"{slug}.yml").write_text(
             json.dumps(document, ensure_ascii=False), encoding="utf-8"
         )
         return slug
+
+    def tiny(self, slug):
+        """Write a template like the fast library's ``tiny``, whose images no other template shares."""
+        mark = {"mark": {"type": "string", "default": slug, "description": "What sets an image apart"}}
+        users = [{"name": "ada", "shell": "/bin/bash"}]
+        return self.write(slug, version="1.0.0", parameters=mark, packages={"system": ["{{.mark}}"]}, users=users)
 
     def role(self, name, tasks):
         """Write a role."""

@@ -1,44 +1,18 @@
-"""One sandbox for all tests that bake; it is gone at the end, whatever happened."""
+"""One sandbox for all tests that bake, and what follows a test that failed in it."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from cws_build.drivers.packer import PackerCli
-from cws_build.errors import ToolMissing
-from cws_build.sandbox.requirements import missing
-from tests.e2e.baking import Box, Lab
-
-
-def _lacking():
-    found = [need.sentence for need in missing()]
-    try:
-        PackerCli().version()
-    except ToolMissing as error:
-        found.append(error.message)
-    return found
+from tests.e2e import boxes
+from tests.e2e.baking import Lab
 
 
 @pytest.fixture(scope="session")
 def box(tmp_path_factory):
     """A sandbox with machines."""
-    lacking = _lacking()
-    if lacking:
-        pytest.skip("; ".join(lacking))
-    # Sockets lie below the state folder, and their paths must be short.
-    state = Path(tempfile.mkdtemp(prefix="cws-", dir="/tmp"))
-    box = Box(state, tmp_path_factory.mktemp("work"))
-    try:
-        up = box.cws("sandbox", "up")
-        assert up.code == 0, up.out
+    with boxes.sandbox(tmp_path_factory.mktemp("work")) as box:
         yield box
-    finally:
-        box.cws("sandbox", "reset")
-        shutil.rmtree(state, ignore_errors=True)
 
 
 @pytest.fixture
@@ -47,7 +21,28 @@ def lab(tmp_path):
     return Lab(tmp_path / "lab")
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Note whether a test failed, for what follows it."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(autouse=True)
+def mended(box, request):
+    """Whatever a test broke, the next one begins with a sandbox that works, and with nothing under way."""
+    yield
+    box.mend()
+    if request.node.stash.get(FAILED, False):
+        box.recover()
+    box.forget()
+
+
 @pytest.fixture
 def before(box):
     """What is in the sandbox before the test."""
-    return box.resources()
+    return box.settled()

@@ -73,14 +73,27 @@ def test_a_template_that_cannot_be_read(box, before, tmp_path, what):
     assert box.resources() == before
 
 
+@contextlib.contextmanager
+def disk_of(size, folder):
+    """Let a folder lie on a small disk of its own."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run([MOUNT, "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run([UMOUNT, "-l", str(folder)], check=True)
+
+
 @pytest.fixture
 def small_disk(box):
     """Let the runs lie on a disk of 300 KB."""
-    runs = box.state / "runs"
-    runs.mkdir(exist_ok=True)
-    subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(runs)], check=True)
-    yield runs
-    subprocess.run([UMOUNT, "-l", str(runs)], check=True)
+    with disk_of("300k", box.state / "runs") as disk:
+        yield disk
+
+
+@pytest.fixture
+def small_store(tmp_path):
+    """Return a disk of 800 KB, and the variable that puts the store there."""
+    with disk_of("800k", tmp_path / "disk") as disk:
+        yield disk, {"CWS_BUILD_DATABASE": f"sqlite:///{disk / 'store.db'}"}
 
 
 def fill(disk):
@@ -89,14 +102,14 @@ def fill(disk):
             pass
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param(seen("key_pair"), id="before anything is rendered"),
-        pytest.param(seen("instance"), id="as the machine boots"),
-        pytest.param(layer("apt"), id="in a layer"),
-    ],
-)
+MOMENTS = [
+    pytest.param(seen("key_pair"), id="before anything is rendered"),
+    pytest.param(seen("instance"), id="as the machine boots"),
+    pytest.param(layer("apt"), id="in a layer"),
+]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_disk_that_fills_up(box, before, small_disk, moment):
     going = box.start("bake", "tiny", "--param", "mark=full")
     run = going.until(moment)["run"]
@@ -112,10 +125,31 @@ def test_a_disk_that_is_full(box, before, small_disk):
     assert box.resources() == before
 
 
-def test_a_disk_that_fills_up_at_the_end_costs_no_image(box, before, small_disk):
-    going = box.start("bake", "tiny", "--param", "mark=end")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_store_whose_disk_fills_up(box, before, small_store, moment):
+    disk, named = small_store
+    going = box.start("bake", "tiny", "--param", "mark=store", **named)
+    run = going.until(moment)["run"]
+    fill(disk)
+    sentence(going.end(), 6, "No space left on device")
+    assert box.processes(run) == []
+    assert box.resources() == before
+    (disk / "filler").unlink()
+    assert box.cws("reap", **named).json["runs"] == [run]
+
+
+def test_a_store_whose_disk_is_full(box, before, small_store):
+    disk, named = small_store
+    fill(disk)
+    sentence(box.cws("bake", "tiny", *MARK, **named), 6, "No space left on device")
+    assert box.resources() == before
+
+
+def test_a_store_whose_disk_fills_up_at_the_end_costs_no_image(box, before, small_store):
+    disk, named = small_store
+    going = box.start("bake", "tiny", "--param", "mark=end", **named)
     image = going.until(step("published the image"))["outcome"]
-    fill(small_disk)
+    fill(disk)
     done = going.end()
     if done.code:  # it depends on how much of the disk's last block was in use
         sentence(done, 6, "No space left on device")

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.e2e.going import layer
+from tests.e2e.going import layer, seen
 from tests.project import CURRENT_PACKER
 
 pytestmark = [
@@ -19,7 +19,8 @@ pytestmark = [
 def test_a_bake_with_the_current_packer(box, before):
     going = box.start("bake", "tiny", "--param", "mark=current", "--packer", CURRENT_PACKER)
     going.until(layer("users"))
-    machine = box.client().describe_instances()["Reservations"][-1]["Instances"][0]
+    ident = going.until(seen("instance"))["id"]
+    machine = box.client().describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
     assert machine["MetadataOptions"]["HttpTokens"] == "required"
     done = going.end()
     assert done.code == 0, done.out + done.stderr

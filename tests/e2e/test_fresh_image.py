@@ -1,10 +1,13 @@
-"""An image is baked once, says what it is, and is found again."""
+"""An image is baked once, says what it is, and is found again; a child's bake starts where its parent's ended."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.e2e.going import layer
+from tests.e2e.baking import Lab
+from tests.e2e.going import layer, seen
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(300)]
 
@@ -15,12 +18,22 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def baked(box):
+def libraries(tmp_path_factory):
+    """Libraries with a template that is baked in this file alone, and its child."""
+    lab = Lab(tmp_path_factory.mktemp("fresh") / "lab")
+    lab.tiny("fresh")
+    lab.write("fresh-child", inherits=["fresh"], post_install="echo child > /etc/cws-child\n")
+    return lab.libraries
+
+
+@pytest.fixture(scope="module")
+def baked(box, libraries):
     """An image, what was there before and after, and how its builder was described while it ran."""
-    before = box.resources()
-    going = box.start("bake", "tiny")
+    before = box.settled()
+    going = box.start("bake", "fresh", libraries=libraries)
     going.until(layer("users"))
-    machine = box.client().describe_instances()["Reservations"][-1]["Instances"][0]
+    ident = going.until(seen("instance"))["id"]
+    machine = box.client().describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
     done = going.end()
     assert done.code == 0, done.out + done.stderr
     return done, before, box.resources(), machine
@@ -44,7 +57,7 @@ def test_image_and_snapshot_say_what_they_are(box, baked):
     result = baked[0].json
     described = [box.image(result["ami_id"]), box.snapshot(result["ami_id"])]
     for tags in ({tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in described):
-        assert tags["cws:template"] == "tiny"
+        assert tags["cws:template"] == "fresh"
         assert tags["cws:version"] == "1.0.0"
         assert tags["cws:architecture"] == result["architecture"]
         assert tags["cws:digest"] == result["digest"]
@@ -64,6 +77,12 @@ def test_image_and_builder_demand_imdsv2(box, baked):
     assert machine["MetadataOptions"]["HttpTokens"] == "required"
 
 
+def test_nothing_tells_of_those_who_logged_in_to_bake_it(box, baked):
+    logs = "find /var/log -type f \\( -name '[bw]tmp*' -o -name lastlog \\) -size +0"
+    marks = "find /home /root -name '.sudo_as_admin*' -o -name '.ssh' -not -empty; ls -A /var/lib/sudo/lectured"
+    assert box.look(baked[0].json["ami_id"], f"{logs}; {marks}") == ""
+
+
 def test_nothing_else_is_new(box, baked):
     done, before, after, _ = baked
     assert after - before == box.parts(done.json["ami_id"])
@@ -71,42 +90,60 @@ def test_nothing_else_is_new(box, baked):
     assert box.processes(done.json["run"]) == []
 
 
-def test_a_second_bake_finds_it(box, baked):
+def test_a_second_bake_finds_it(box, libraries, baked):
     runs = box.runs()
-    again, calls = box.calls(lambda: box.bake("tiny"))
+    again, calls = box.calls(lambda: box.bake("fresh", libraries=libraries))
     assert again["reused"] is True
     assert again["ami_id"] == baked[0].json["ami_id"]
     assert box.runs() == runs
     assert 1 <= len(calls) <= 3, calls
 
 
-def test_a_plan_makes_nothing(box, baked):
+def test_a_plan_makes_nothing(box, libraries, baked):
     before, runs = box.resources(), box.runs()
-    known = box.cws("bake", "tiny", "--dry-run").json
+    known = box.cws("bake", "fresh", "--dry-run", libraries=libraries).json
     assert (known["reused"], known["ami_id"]) == (True, baked[0].json["ami_id"])
-    new = box.cws("bake", "tiny", "--dry-run", "--param", "mark=other").json
+    new = box.cws("bake", "fresh", "--dry-run", "--param", "mark=other", libraries=libraries).json
     assert (new["reused"], new["missing_layers"]) == (False, ["base", "apt", "users"])
     assert new["estimate"]["p50"] > 0
     assert (box.resources(), box.runs()) == (before, runs)
 
 
-def test_why_names_the_layer_and_the_field(box, baked):
+def test_why_names_the_layer_and_the_field(box, libraries, baked):
     before, runs = box.resources(), box.runs()
-    same = box.cws("bake", "tiny", "--why").json
+    same = box.cws("bake", "fresh", "--why", libraries=libraries).json
     assert same["up_to_date"] is True
-    why = box.cws("bake", "tiny", "--why", "--param", "mark=other").json
+    why = box.cws("bake", "fresh", "--why", "--param", "mark=other", libraries=libraries).json
     assert (why["up_to_date"], why["ami_id"]) == (False, baked[0].json["ami_id"])
     assert why["changes"] == [
-        {"layer": "apt", "kind": "changed", "fields": ["apt_packages: - plain", "apt_packages: + other"]},
+        {"layer": "apt", "kind": "changed", "fields": ["apt_packages: - fresh", "apt_packages: + other"]},
         {"layer": "users", "kind": "follows", "fields": []},
     ]
     assert (box.resources(), box.runs()) == (before, runs)
 
 
-def test_a_refresh_bakes_anew(box, baked):
+def test_a_child_starts_from_its_parents_image(box, libraries, baked):
+    parent = baked[0].json
+    done = box.cws("bake", "fresh-child", libraries=libraries)
+    assert done.code == 0, done.out
+    child = done.json
+    assert child["started_from"] == {"kind": "prefix", "ami_id": parent["ami_id"], "layers": 3}
+    assert done.layers() == ["post_install"]
+    assert [entry["name"] for entry in child["layers"] if entry["seconds"]] == ["post_install"]
+    assert [entry["digest"] for entry in child["layers"][:3]] == [entry["digest"] for entry in parent["layers"]]
+    recipe = json.loads(box.look(child["ami_id"], "cat /var/lib/cws-build/recipe.json"))
+    assert [(entry["name"], entry["digest"]) for entry in recipe["layers"]] == [
+        (entry["name"], entry["digest"]) for entry in child["layers"]
+    ]
+    said = box.look(child["ami_id"], "cat /etc/cws-child /var/lib/cws-build/packages; id -un ada")
+    assert said.split() == ["child", "fresh", "ada"]
+    assert box.parts(parent["ami_id"]) <= box.resources()
+
+
+def test_a_refresh_bakes_anew(box, libraries, baked):
     first = baked[0].json
-    fresh = box.bake("tiny", "--refresh")
+    fresh = box.bake("fresh", "--refresh", libraries=libraries)
     assert (fresh["reused"], fresh["digest"]) == (False, first["digest"])
     assert fresh["ami_id"] != first["ami_id"]
     assert fresh["started_from"] == first["started_from"]
-    assert box.bake("tiny")["ami_id"] == fresh["ami_id"]
+    assert box.bake("fresh", libraries=libraries)["ami_id"] == fresh["ami_id"]

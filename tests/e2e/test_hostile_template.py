@@ -21,7 +21,7 @@ def test_nothing_in_a_template_executes(box, lab):
     lab.write("hostile", name=f"Hostile {TEXT}", description=TEXT, post_install=SCRIPT)
     done = box.bake("hostile", libraries=lab.libraries)
     image = done["ami_id"]
-    assert box.image(image)["Description"] == TEXT
+    assert box.image(image)["Description"] == f"{TEXT} [cws {done['digest'][:12]}]"
     script = box.look(image, "base64 -w0 $(ls /var/lib/cws-build/post_install/* | grep -v done)")
     assert base64.b64decode(script).decode() == f"#!/bin/bash\nset -euo pipefail\n{SCRIPT}"
     said = base64.b64decode(box.look(image, "base64 -w0 /etc/hostile")).decode()

@@ -39,4 +39,4 @@ def test_a_stopped_bake_leaves_nothing(box, lab, before, stop):
     assert done.stderr == ""
     assert box.resources() == before
     assert box.processes(event["run"]) == []
-    assert box.cws("reap").json["resources"] == []
+    assert box.cws("reap").json["found"] == []

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from cws_build.drivers.runs import DiskRuns
+from cws_build.drivers.tool_home import ToolHome
 from tests.e2e.going import layer, says, seen, step, task, until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(300)]
@@ -24,34 +26,39 @@ MOMENTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def reaped(box):
-    """Whatever a test found, the next one begins with nothing."""
-    yield
-    box.cws("reap")
-
-
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_reap_leaves_nothing_of_a_killed_bake(box, before, moment):
     going = box.start("bake", "tiny", "--param", "mark=killed")
     run = going.until(moment)["run"]
+    temporary = ToolHome(box.state / "runs" / run).temporary
     assert box.kill(going, run).code == -signal.SIGKILL
     reaped = box.cws("reap")
     assert reaped.code == 0, reaped.out
     assert reaped.json["runs"] == [run]
     assert box.resources() == before
     assert box.processes(run) == []
-    assert box.cws("reap").json["resources"] == []
+    assert not temporary.exists()
+    assert box.cws("reap").json["found"] == []
 
 
 def test_reap_leaves_nothing_of_a_bake_killed_before_its_first_word(box, before):
     runs = box.runs()
     going = box.start("bake", "tiny", "--param", "mark=early")
     run = until(lambda: box.runs() - runs).pop()
-    until((box.state / "runs" / run / "journal.jsonl").exists)
+    until(lambda: run in {past.info.id for past in DiskRuns(box.state).past()})
     box.kill(going, run)
     assert box.cws("reap").code == 0
     assert box.resources() == before
+
+
+def test_reap_reads_the_journal_in_any_store(box, before, databases):
+    named = {"CWS_BUILD_DATABASE": databases}
+    going = box.start("bake", "tiny", "--param", "mark=stored", **named)
+    run = going.until(seen("instance"))["run"]
+    box.kill(going, run)
+    assert box.cws("reap", **named).json["runs"] == [run]
+    assert box.resources() == before
+    assert box.cws("reap", **named).json["found"] == []
 
 
 def test_an_image_that_was_published_stays(box, before):

@@ -20,10 +20,12 @@ def run(invocation: Invocation) -> int:
     """Show every setting in force, and the file they are from."""
     import msgspec
 
+    from cws_build.model.database_url import without_password
     from cws_build.places import cache_dir, state_dir
     from cws_build.wiring import settings_file
 
     values = msgspec.to_builtins(invocation.settings)
+    values["database"] = without_password(values["database"])
     values |= {"file": str(settings_file(Path.cwd()) or ""), "state": str(state_dir()), "cache": str(cache_dir())}
     invocation.result(values, "\n".join(_rows(values)))
     return 0

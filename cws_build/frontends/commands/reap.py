@@ -10,8 +10,8 @@ from cws_build.errors import CloudError, InputError
 if TYPE_CHECKING:
     import argparse
 
-    from cws_build.actions.reap import Reaped
     from cws_build.frontends.invocation import Invocation
+    from cws_build.model.leftovers import Reaped
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -36,25 +36,34 @@ def run(invocation: Invocation) -> int:
         regions=tuple(filter(None, args.regions.split(","))),
     )
     reaped = reap(invocation.context, request)
-    verb = "would remove" if reaped.dry_run else "removed"
-    lines = [f"{verb} {r.kind} {r.id} in {r.region} {r.detail}".rstrip() for r in reaped.resources]
     if reaped.failed:
-        raise _unfinished(invocation, reaped, lines)
-    if reaped.usd:
-        lines.append(f"it has cost ${reaped.usd:.2f} so far, at list prices")
-    invocation.result(reaped, "\n".join(lines) or "nothing was left behind")
+        raise _unfinished(invocation, reaped)
+    invocation.result(reaped, "\n".join(_lines(reaped)) or "nothing was left behind")
     return 0
 
 
-def _unfinished(invocation: Invocation, reaped: Reaped, lines: list[str]) -> CloudError:
+def _lines(reaped: Reaped) -> list[str]:
+    verb = "would remove" if reaped.dry_run else "removed"
+    gone = [one for one in reaped.found if reaped.dry_run or one.id in reaped.removed]
+    lines = [f"{verb} {one.kind} {one.id} in {one.region} {one.detail}".rstrip() for one in gone]
+    lines += [f"would mend: {said}" if reaped.dry_run else said for said in reaped.mended]
+    lines += [f"kept {one.id}: {one.reason}" for one in reaped.kept if one.id not in reaped.failed]
+    if reaped.usd:
+        lines.append(f"it has cost ${reaped.usd:.2f} so far, at list prices")
+    return lines
+
+
+def _unfinished(invocation: Invocation, reaped: Reaped) -> CloudError:
     """Return the error that tells what is still there; as JSON, it tells what was removed as well."""
+    from msgspec import json
+
     if not invocation.args.json:
-        invocation.result(None, "\n".join(lines))
-    reasons = "; ".join(f"{ident}: {reason}" for ident, reason in reaped.failed.items())
+        invocation.result(None, "\n".join(_lines(reaped)))
+    reasons = "; ".join(f"{one.id}: {one.reason}" for one in reaped.kept if one.id in reaped.failed)
     return CloudError(
         f"some of it is still there: {reasons}",
         hint="run cws-build reap again in a minute",
-        details={"failed": reaped.failed, "removed": [resource.id for resource in reaped.resources]},
+        details=json.decode(json.encode({"found": reaped.found, "removed": reaped.removed, "kept": reaped.kept})),
     )
 
 

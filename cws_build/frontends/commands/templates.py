@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from cws_build.errors import InputError
 from cws_build.frontends.options import global_options, key_values
+from cws_build.frontends.table import counted
 from cws_build.model.events import Notice
 from cws_build.model.problem import Problem
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sized
 
     from cws_build.catalog import Catalog
     from cws_build.frontends.invocation import Invocation
@@ -119,19 +119,15 @@ def _validate(invocation: Invocation) -> int:
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise InputError(
-            f"{_count(errors, 'mistake')} in {_count({problem.file for problem in errors}, 'file')}",
+            f"{counted(len(errors), 'mistake')} in {counted(len({problem.file for problem in errors}), 'file')}",
             hint="cws-build templates schema > schema.json, for an editor that shows them as you type",
             problems=problems,
         )
     lines = [f"warning: {problem}" for problem in problems]
     value = {"templates": count, "problems": problems}
-    valid = "1 template is" if count == 1 else f"{count} templates are"
-    invocation.result(value, "\n".join([*lines, f"{valid} valid, {_count(problems, 'warning')}"]))
+    valid = f"{counted(count, 'template')} {'is' if count == 1 else 'are'}"
+    invocation.result(value, "\n".join([*lines, f"{valid} valid, {counted(len(problems), 'warning')}"]))
     return 0
-
-
-def _count(things: Sized, name: str) -> str:
-    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def _problems_of(catalog: Catalog, name: str) -> list[Problem]:

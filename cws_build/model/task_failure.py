@@ -1,0 +1,32 @@
+"""A task that failed, in one sentence and in the words of the task: for bakes and launches alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cws_build.model.failures import explain
+
+if TYPE_CHECKING:
+    from cws_build.model.events import TaskFinished
+
+
+def sentence(task: TaskFinished, otherwise: str) -> str:
+    """Return what failed, where, and what the task said.
+
+    Args:
+        task: The task.
+        otherwise: What failed if the task belongs to no layer.
+    """
+    what = f"layer {task.layer}" if task.layer else otherwise
+    return f"{what} failed in task '{task.task}' ({task.path}): {task.message}"
+
+
+def known_hint(task: TaskFinished) -> str:
+    """Return what helps when the machine could not be reached; empty where the task itself has failed."""
+    known = explain([task.message, *task.output.splitlines()]) if task.status == "unreachable" else None
+    return known.hint if known else ""
+
+
+def details(task: TaskFinished) -> dict[str, Any]:
+    """Return the facts for programs."""
+    return {"layer": task.layer, "task": task.task, "path": task.path, "output": task.output}

@@ -8,18 +8,21 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from benchmarks.measure import CWS_BUILD, PYTHON, SkippedError, timed
+from benchmarks.measure import CWS_BUILD, PYTHON, SkippedError, run_to_end, timed
+from benchmarks.watched import watch_launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
 SMALL = """\
 name: Bench
@@ -59,6 +62,21 @@ class Baked:
         return float(self.document["layers"][-1]["seconds"])
 
 
+@dataclasses.dataclass(frozen=True)
+class Launched:
+    """One launch, in seconds from the command: to its process's end, and to JupyterLab answering us on its port."""
+
+    seconds: float
+    answered: float
+    document: dict[str, Any]
+
+    @property
+    def layers(self) -> float:
+        """Return the seconds that layers took by themselves."""
+        spent: dict[str, float] = self.document["seconds"]
+        return sum(value for name, value in spent.items() if name.startswith("layer:"))
+
+
 class Box:
     """A sandbox in a folder of its own."""
 
@@ -72,13 +90,15 @@ class Box:
         """Put a template into the library."""
         (self.folder / "library" / "templates" / f"{name}.yml").write_text(text, encoding="utf-8")
 
-    def bake(self, template: str, *options: str, fails: bool = False) -> Baked:
-        """Bake for real; RuntimeError when it ends otherwise than expected."""
+    def bake(self, template: str, *options: str, fails: bool = False, gate: bool = False) -> Baked:
+        """Bake for real; RuntimeError when it ends otherwise than expected.
+
+        Unless the ``gate`` is wanted, no machine of the new image is started: what a bake is compared with starts none.
+        """
         words = [PYTHON, "-c", _PROGRAM, "--sandbox", "--json", "bake", template, *options]
+        words += [] if gate else ["--no-boot-test"]
         began = time.perf_counter()
-        done = subprocess.run(
-            words, check=False, capture_output=True, text=True, env={**os.environ, **self.environment}
-        )
+        done = run_to_end(words, self.environment)
         seconds = time.perf_counter() - began
         if (done.returncode != 0) != fails:
             raise RuntimeError(f"the bake of {template} ended with {done.returncode}:\n{done.stdout[-2000:]}")
@@ -89,6 +109,36 @@ class Box:
     def first(self) -> Baked:
         """The first bake of the small template, from the base image."""
         return self.bake("bench")
+
+    @functools.cached_property
+    def python_ml(self) -> Baked:
+        """The first bake of the built-in template python-ml."""
+        return self.bake("python-ml")
+
+    @contextmanager
+    def launch(self, template: str, *options: str) -> Iterator[Launched]:
+        """Launch for real; the machine goes with the context. RuntimeError when it cannot be launched."""
+        watched = watch_launch(self._launch_words(template, *options), {**os.environ, **self.environment})
+        try:
+            yield Launched(watched.seconds, watched.answered, json.loads(watched.printed))
+        finally:
+            timed([CWS_BUILD, "--sandbox", "instances", "terminate", "bench"], self.environment)
+
+    def plan(self, template: str, *options: str) -> dict[str, Any]:
+        """Return what a launch would do."""
+        words = self._launch_words(template, *options, "--dry-run")
+        done = subprocess.run(words, check=True, capture_output=True, text=True, env={**os.environ, **self.environment})
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    @staticmethod
+    def _launch_words(template: str, *options: str) -> list[str]:
+        return [CWS_BUILD, "--sandbox", "--json", "launch", template, "bench", *options]
+
+    @property
+    def name(self) -> str:
+        """Return the sandbox's id."""
+        return (self.folder / "state/sandbox/id").read_text(encoding="utf-8").strip()
 
     def calls(self) -> int:
         """Return how many AWS calls the sandbox has answered."""
@@ -124,6 +174,7 @@ def box() -> Box:
 @contextmanager
 def closing() -> Iterator[None]:
     """Remove the sandbox at the end, whatever happens."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
         yield
     finally:
@@ -131,3 +182,8 @@ def closing() -> Iterator[None]:
             timed([CWS_BUILD, "--sandbox", "sandbox", "reset"], opened.environment)
             shutil.rmtree(opened.folder, ignore_errors=True)
         sys.stdout.flush()
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """End as after an exception, so that what is open is closed."""
+    sys.exit(128 + number)

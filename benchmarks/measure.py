@@ -41,10 +41,25 @@ class Figure:
         return "pass" if self.value <= self.bound else "FAIL"
 
 
+def run_to_end(words: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command; whatever interrupts us, it gets the time to end what it has started."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        words, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **(environment or {})}
+    ) as process:
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.communicate()
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
 def timed(words: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
     """Run a command and return its whole process's seconds; a command that fails ends the benchmark."""
     began = time.perf_counter()
-    done = subprocess.run(words, check=False, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    done = run_to_end(words, environment)
     seconds = time.perf_counter() - began
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{(done.stderr or done.stdout)[-2000:]}")

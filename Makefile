@@ -16,6 +16,8 @@ TEMPLATE ?= python-ml
 # program:package; a program that is there already asks for nothing
 SYSTEM := packer:packer podman:podman runc:runc debootstrap:debootstrap ssh:openssh-client ssh-keygen:openssh-client \
           iptables:iptables setpriv:util-linux tar:tar
+# The tests of the store run with a server as well; nobody else needs one.
+SERVER := $(if $(filter test unit system,$(MAKECMDGOALS)),postgresql)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup bake test lint types unit bench constraints system clean
@@ -39,7 +41,7 @@ types: $(VENV)/.developed ## strict types
 	$(BIN)/mypy
 
 unit: system $(VENV)/.developed current-packer ## the tests, with the real Packer, Ansible and machines
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 bench: system $(VENV)/.developed ## the benchmarks, as ratios within one run
 	$(BIN)/python -m benchmarks
@@ -47,6 +49,7 @@ bench: system $(VENV)/.developed ## the benchmarks, as ratios within one run
 system: ## install missing system packages
 	@missing=$$(for pair in $(SYSTEM); do PATH=$$PATH:/usr/sbin:/sbin command -v $${pair%%:*} >/dev/null || echo $${pair##*:}; done | sort -u); \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	test -z "$(SERVER)" || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing $(SERVER)"; \
 	{ test -x /usr/lib/podman/netavark || test -d /usr/lib/cni; } || missing="$$missing netavark aardvark-dns"; \
 	if [ -n "$$missing" ]; then \
 	    command -v apt-get >/dev/null || { echo "please install: $$missing" >&2; exit 1; }; \
@@ -64,7 +67,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
-	$(PIP) install --constraint constraints.txt --group test --group lint
+	$(PIP) install --constraint constraints.txt --editable '.[ansible,postgresql,sandbox]' --group test --group lint
 	@touch $@
 
 # A current Packer beside Debian's 1.6.6, where there is a Go to build it.

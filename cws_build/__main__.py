@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_OBJECTS = 100_000
+_OBJECTS = 300_000
 """So many new objects let the collector look for cycles, instead of Python's 700: about 10 MB."""
 
 

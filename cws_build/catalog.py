@@ -150,7 +150,10 @@ class _Climb:
         name = entry.template.name
         if name in below:
             circle = " -> ".join((*below[below.index(name) :], name))
-            raise InputError(f"{entry.file}: templates inherit each other in a circle: {circle}")
+            raise InputError(
+                f"{entry.file}: templates inherit each other in a circle: {circle}",
+                hint="take one of them out of the inherits of another",
+            )
         if name in self._found:
             return
         for parent in entry.template.inherits:

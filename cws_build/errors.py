@@ -13,7 +13,8 @@
     ├── ToolError         a tool is missing or failed          exit 6    HTTP 500
     │   ├── ToolMissing
     │   ├── BakeFailed
-    │   └── ProvisionFailed
+    │   ├── ProvisionFailed
+    │   └── StoreError    the project's memory cannot be read or written
     ├── PluginError       a plugin failed; names it            exit 7    HTTP 500
     └── Interrupted       stopped by the user, and cleaned up  exit 130  HTTP 499
 
@@ -127,6 +128,12 @@ class ToolError(CwsError):
 
     code = "tool"
     exit_code = 6
+
+
+class StoreError(ToolError):
+    """The store cannot be opened, read or written: a full disk, a database that is away, a store of a newer version."""
+
+    code = "store"
 
 
 class ToolMissing(ToolError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,11 @@ from cws_build.library import role_files
 from cws_build.model import quoting
 from cws_build.model.packer_versions import Capabilities
 from cws_build.model.recipe import Recipe
+from cws_build.ports.machines import Login
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import jinja2
 
     from cws_build.library import Library
@@ -46,6 +50,9 @@ pipelining = true
 ssh_args = -o ControlMaster=auto -o ControlPersist=120s -o ServerAliveInterval=15
 """
 
+_PUMP_SECONDS = 1
+"""How often ansible-runner looks whether it shall stop."""
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """The machine that an image is baked on."""
@@ -58,6 +65,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """``owner`` and ``name`` pattern of the base image; None where only an id is known."""
     amis: dict[str, str] = {}
     """Region -> base image, for a template that names its own."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine that a launch finishes, as Ansible's inventory names it."""
+
+    address: str
+    login: Login
 
 
 class ImageLabels(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +99,7 @@ class Workspace(msgspec.Struct, frozen=True):
 
 
 class Rendering(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a workspace is made from."""
+    """Everything that a workspace for a bake is made from."""
 
     recipe: Recipe
     machine: Machine
@@ -93,12 +107,22 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
 
 
-def render(rendering: Rendering, library: Library, folder: Path) -> Workspace:
+class Finishing(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a workspace for a launch is made from: Packer takes no part in it."""
+
+    recipe: Recipe
+    first_layer: int
+    """Number of the first layer that the machine lacks, from 1; roles of earlier ones are left out."""
+    target: Target | None = None
+    """None for a workspace that a machine runs by itself."""
+
+
+def render(rendering: Rendering | Finishing, library: Library, folder: Path) -> Workspace:
     """Write a workspace into ``folder``, which is created; files of an earlier rendering are replaced."""
     workspace = Workspace(folder)
-    for part in ("project/roles", "inventory", "env", "packer"):
+    for part in ("project/roles", "inventory", "env", *(["packer"] if isinstance(rendering, Rendering) else [])):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    roles = _roles(library, rendering.recipe)
+    roles = _needed(library, rendering)
     for role in _rendered_before(folder, library) - roles:
         shutil.rmtree(workspace.project / "roles" / role, ignore_errors=True)
     _write_texts(rendering, library, workspace)
@@ -110,24 +134,67 @@ def render(rendering: Rendering, library: Library, folder: Path) -> Workspace:
     return workspace
 
 
-def render_texts(rendering: Rendering, library: Library) -> dict[str, str]:
+def render_sysprep(target: Target, library: Library, folder: Path) -> Workspace:
+    """Write a workspace that runs the role sysprep on a machine, and nothing else, into ``folder``."""
+    workspace = Workspace(folder)
+    for part in ("project/roles", "project/callback_plugins", "inventory", "env"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    shutil.copy2(library.file("playbooks", "sysprep.yml"), workspace.project / "playbook.yml")
+    (workspace.project / "ansible.cfg").write_text(_ANSIBLE_CFG, encoding="utf-8")
+    for name, text in _runner_texts(target, {}).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for role in library.role_closure("sysprep"):
+        _copy_role(library.role(role), workspace.project / "roles" / role)
+    shutil.copy2(library.file("playbooks", "callback_plugins", "cws_events.py"), workspace.project / "callback_plugins")
+    return workspace
+
+
+def render_texts(rendering: Rendering | Finishing, library: Library) -> dict[str, str]:
     """Return the files that depend on the recipe, by their path inside the workspace."""
+    values = {"recipe": rendering.recipe, "record": record(rendering.recipe)}
+    return {
+        "project/playbook.yml": _skeleton(library, "playbooks", "playbook.yml.j2").render(values),
+        "project/ansible.cfg": _ANSIBLE_CFG,
+        "recipe.json": json.dumps(msgspec.to_builtins(rendering.recipe), indent=2, sort_keys=True) + "\n",
+        **(_packer_texts(rendering, library) if isinstance(rendering, Rendering) else _finishing_texts(rendering)),
+    }
+
+
+def _packer_texts(rendering: Rendering, library: Library) -> dict[str, str]:
     values = {
         "recipe": rendering.recipe,
         "machine": rendering.machine,
         "image": rendering.image,
         "capabilities": rendering.capabilities,
-        "record": record(rendering.recipe),
     }
-    texts = {
-        "packer/build.pkr.hcl": _skeleton(library, "packer", "build.pkr.hcl.j2").render(values),
-        "project/playbook.yml": _skeleton(library, "playbooks", "playbook.yml.j2").render(values),
-        "project/ansible.cfg": _ANSIBLE_CFG,
-        "recipe.json": json.dumps(msgspec.to_builtins(rendering.recipe), indent=2, sort_keys=True) + "\n",
-    }
+    texts = {"packer/build.pkr.hcl": _skeleton(library, "packer", "build.pkr.hcl.j2").render(values)}
     if rendering.capabilities.required_plugins:
         texts["packer/plugins.pkr.hcl"] = library.file("packer", "plugins.pkr.hcl").read_text()
     return texts
+
+
+def _finishing_texts(finishing: Finishing) -> dict[str, str]:
+    return _runner_texts(finishing.target, {"cws_first_layer": finishing.first_layer, "cws_sysprep": False})
+
+
+def _runner_texts(target: Target | None, variables: Mapping[str, object]) -> dict[str, str]:
+    """Return what ansible-runner reads; ``ansible-runner run FOLDER -p playbook.yml`` does the same by hand."""
+    settings = {"pexpect_timeout": _PUMP_SECONDS, "suppress_output_file": True}
+    files: dict[str, object] = {"env/extravars": variables, "env/settings": settings}
+    if target:
+        files |= {
+            "inventory/hosts.json": {"all": {"hosts": {"machine": _host(target)}}},
+            "env/envvars": {"ANSIBLE_HOST_KEY_CHECKING": "True", "ANSIBLE_SSH_RETRIES": "4"},
+        }
+    return {name: json.dumps(content, indent=2) + "\n" for name, content in files.items()}
+
+
+def _host(target: Target) -> dict[str, str]:
+    return {
+        "ansible_host": target.address,
+        "ansible_user": target.login.user,
+        "ansible_ssh_common_args": shlex.join(target.login.options),
+    }
 
 
 def record(recipe: Recipe) -> dict[str, Any]:
@@ -139,6 +206,13 @@ def record(recipe: Recipe) -> dict[str, Any]:
         "base": recipe.base,
         "layers": [{"name": layer.name, "digest": layer.digest} for layer in recipe.layers],
     }
+
+
+def _needed(library: Library, rendering: Rendering | Finishing) -> set[str]:
+    if isinstance(rendering, Rendering):
+        return _roles(library, rendering.recipe)
+    missing = rendering.recipe.layers[rendering.first_layer - 1 :]
+    return {role for layer in missing for role in library.role_closure(layer.role)}
 
 
 def _roles(library: Library, recipe: Recipe) -> set[str]:
@@ -154,7 +228,7 @@ def _rendered_before(folder: Path, library: Library) -> set[str]:
         return set()
 
 
-def _write_texts(rendering: Rendering, library: Library, workspace: Workspace) -> None:
+def _write_texts(rendering: Rendering | Finishing, library: Library, workspace: Workspace) -> None:
     texts = render_texts(rendering, library)
     if "packer/plugins.pkr.hcl" not in texts:
         (workspace.packer / "plugins.pkr.hcl").unlink(missing_ok=True)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from cws_build.context import Account, Context
+from cws_build.drivers.probe import NetProbe
 from cws_build.drivers.runs import DiskRuns
 from cws_build.errors import ToolMissing
 from cws_build.library import Library
 from cws_build.places import cache_dir, state_dir
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cws_build.drivers.aws import Account as AwsAccount
+    from cws_build.drivers.database import Database
     from cws_build.model.events import Event
     from cws_build.model.settings import Settings
     from cws_build.plugin_manager import Plugins
     from cws_build.ports import Emit, Packer
+    from cws_build.ports.history import AccountHistory
+    from cws_build.ports.lookup import Lookup
+    from cws_build.ports.machines import Ansible
+    from cws_build.ports.price_files import PriceFiles
     from cws_build.sandbox.control import Sandbox
 
 
@@ -31,14 +40,22 @@ def make_context(settings: Settings, show: Emit) -> Context:
         InputError: A library that is named does not exist.
     """
     library = Library([Path(folder).expanduser() for folder in settings.library])
-    emit = _fan_out(library, show)
+    plugins = functools.cache(lambda: load_plugins(library))
+    emit = _fan_out(plugins, show)
+    account = functools.cache(lambda: _account(settings, emit))
+    database = functools.cache(lambda: _database(settings))
     return Context(
         settings=settings,
         library=library,
         emit=emit,
-        runs=DiskRuns(state_dir()),
+        runs=DiskRuns(state_dir(), database),
         state=state_dir(),
-        account=functools.cache(lambda: _account(settings, emit)),
+        account=account,
+        lookup=_lookups(settings, account),
+        store=database,
+        plugins=plugins,
+        ansible=functools.cache(_ansible),
+        probe=NetProbe(),
         packer=functools.cache(lambda: _packer(settings)),
         make_key=_make_key,
         ansible_version=_ansible_version,
@@ -61,6 +78,13 @@ def settings_file(folder: Path) -> Path | None:
     return find_settings(folder)
 
 
+def become(argv: Sequence[str]) -> NoReturn:
+    """Hand the terminal to another program for good; raises ToolMissing where it is not installed."""
+    from cws_build.drivers import terminal
+
+    terminal.become(argv)
+
+
 def load_plugins(library: Library) -> Plugins:
     """Load all plugins; raises PluginError."""
     from cws_build.plugin_manager import Plugins
@@ -68,9 +92,8 @@ def load_plugins(library: Library) -> Plugins:
     return Plugins(library)
 
 
-def _fan_out(library: Library, show: Emit) -> Emit:
+def _fan_out(plugins: Callable[[], Plugins], show: Emit) -> Emit:
     """Show events at once; load the plugins with the first event, so that commands without one do not wait."""
-    plugins = functools.cache(lambda: load_plugins(library))
 
     def emit(event: Event) -> None:
         show(event)
@@ -79,19 +102,31 @@ def _fan_out(library: Library, show: Emit) -> Emit:
     return emit
 
 
-def _account(settings: Settings, emit: Emit) -> Account:
+def _account(settings: Settings, emit: Emit) -> AwsAccount:
     from cws_build.drivers import aws
 
     models = cache_dir() / "botocore"
-    if not settings.sandbox:
-        return aws.Account(profile=settings.profile, region=settings.region, models=models)
-    place = sandbox().ensure(emit)
-    return aws.Account(
-        region=settings.region or place.region,
-        endpoint=place.url,
-        credentials=(place.access_key, place.secret_key),
-        models=models,
-    )
+    if settings.sandbox:
+        place, number = sandbox().ensure(emit), _sandbox_account(settings)
+        found = aws.Account(
+            region=settings.region or place.region,
+            endpoint=place.url,
+            credentials=place.credentials(number),
+            models=models,
+        )
+        # Runs, keys and locks are kept under this name: machines of two accounts may be called alike.
+        found.name = f"{found.name}-{number}" if number else found.name
+    else:
+        found = aws.Account(profile=settings.profile, region=settings.region, models=models)
+    found.lookup_attempts = settings.resolve.attempts
+    return found
+
+
+def _sandbox_account(settings: Settings) -> str:
+    """Return the account of the sandbox that a profile names by its twelve digits, empty for the sandbox's own."""
+    from cws_build.sandbox.records import is_account
+
+    return settings.profile if is_account(settings.profile) else ""
 
 
 def sandbox(*, machines: bool = True) -> Sandbox:
@@ -107,6 +142,27 @@ def sandbox(*, machines: bool = True) -> Sandbox:
     return Sandbox(state_dir() / "sandbox", cache_dir() / "sandbox", machines=machines)
 
 
+def price_files(base: str = "") -> PriceFiles:
+    """Return AWS's public price files, or those of a mirror; raises InputError for what is no address."""
+    from cws_build.drivers.price_files import BASE, HttpPriceFiles
+
+    return HttpPriceFiles(base or BASE)
+
+
+def account_history(settings: Settings, emit: Emit) -> Callable[[str], AccountHistory]:
+    """Return the past of the account's regions, by name; the empty name stands for the default region."""
+    from cws_build.drivers.aws_history import AwsHistory
+
+    account = functools.cache(lambda: _account(settings, emit))
+    return lambda region: AwsHistory(account(), region or account().region)
+
+
+def _database(settings: Settings) -> Database:
+    from cws_build.drivers.database import Database
+
+    return Database(settings.database or state_dir() / "store.db", memory=cache_dir() / "store")
+
+
 def _sandbox_lacks() -> list[ToolMissing]:
     try:
         sandbox()
@@ -115,6 +171,28 @@ def _sandbox_lacks() -> list[ToolMissing]:
     from cws_build.sandbox.requirements import missing
 
     return [ToolMissing(lack.sentence, hint=lack.command) for lack in missing()]
+
+
+def _lookups(settings: Settings, account: Callable[[], Account]) -> Callable[[str], Lookup]:
+    """Return regions by name, each made once."""
+    from cws_build.drivers.lookup import Lookups
+    from cws_build.drivers.lookup_identity import Whose, of_aws, of_sandbox
+
+    def whose() -> Whose:
+        if not settings.sandbox:
+            return of_aws(settings.profile, settings.region)
+        from cws_build.sandbox.records import Endpoint
+
+        region = settings.region or Endpoint(url="").region
+        return of_sandbox(state_dir() / "sandbox", region, _sandbox_account(settings))
+
+    return Lookups(cache_dir() / "lookup", settings.resolve.cache_minutes, whose, account).region
+
+
+def _ansible() -> Ansible:
+    from cws_build.drivers.ansible import RunnerAnsible
+
+    return RunnerAnsible()
 
 
 def _packer(settings: Settings) -> Packer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import NamedTuple
 
 import pytest
@@ -10,10 +11,35 @@ from hypothesis import settings
 
 from cws_build.frontends.cli import main
 from tests.project import document
+from tests.stores import databases, fresh_database, postgres  # noqa: F401  fixtures for every test
 
 # No test asserts how long something took.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+MOST_WORKERS = 5
+"""Each worker may have three sandboxes at a time, and there are addresses for sixteen."""
+
+
+@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Use half as many workers again as there are processors: tests with machines wait for these half of the time."""
+    return min(MOST_WORKERS, (os.cpu_count() or 1) * 3 // 2)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that no worker is left alone with one of them at the end.
+
+    How long the tests with machines of a file may take says which these are; all others are quick.
+    """
+    longest: Counter[object] = Counter()
+    for item in items:
+        timeout = item.get_closest_marker("timeout")
+        if item.get_closest_marker("machines") and timeout:
+            longest[item.path] += timeout.args[0]
+    items.sort(key=lambda item: -longest[item.path])
 
 
 class Done(NamedTuple):

@@ -23,7 +23,6 @@ MOST_WORKERS = 5
 
 
 @pytest.hookimpl(optionalhook=True)
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Use half as many workers again as there are processors: tests with machines wait for these half of the time."""
     return min(MOST_WORKERS, (os.cpu_count() or 1) * 3 // 2)

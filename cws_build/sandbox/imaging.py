@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cws_build.sandbox.world import World
 
 log = logging.getLogger("sandbox")
+AGAIN = 5.0
+"""Seconds after which a file system that could not be dropped is tried again."""
 
 
 def neighbour(backend: SandboxBackend, region: str) -> SandboxBackend:
@@ -145,8 +147,12 @@ class Imaging:
         return ""
 
     def sweep(self, backends: Iterable[SandboxBackend]) -> None:
-        """Drop the file systems whose snapshots are gone; those still in use are tried again in later rounds."""
-        wanted = {backend.rootfs(snapshot) for backend in backends for snapshot in backend.held()}
+        """Drop the file systems that no snapshot and no machine needs any more."""
+        wanted: set[str] = set()
+        for backend in backends:
+            wanted.update(backend.rootfs(snapshot) for snapshot in backend.held())
+            # A machine needs what it was started from until it is gone, also before it is made.
+            wanted.update(one.rootfs for one in backend.machines.values() if one.state != "terminated")
         wanted = {reference for reference in wanted if reference.startswith(self.world.repository())}
         for reference in self.kept - wanted - self.going:
             self.going.add(reference)
@@ -157,8 +163,9 @@ class Imaging:
         try:
             self.machines.forget(reference)
             self.kept.discard(reference)
-        except CwsError as error:
+        except CwsError as error:  # podman was busy, or somebody runs a container of it by hand
             log.info("%s stays for now: %s", reference, error.message)
+            self.later(AGAIN, self.again)
         finally:
             self.going.discard(reference)
 

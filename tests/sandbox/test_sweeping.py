@@ -76,10 +76,13 @@ def postponed():
 
 @pytest.fixture
 def sweep(world, region, files, postponed):
-    imaging = Imaging(world, files, Now(), lambda: sweep(), lambda *words: postponed.append(words))
+    def again():
+        imaging.sweep([region])
+
+    imaging = Imaging(world, files, Now(), again, lambda *words: postponed.append(words))
 
     def sweep():
-        imaging.sweep([region])
+        again()
         return {reference.rpartition(":")[2] for reference in files.there}
 
     return sweep

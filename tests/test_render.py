@@ -116,8 +116,11 @@ def test_whatever_a_template_says_is_rendered_as_it_stands(tmp_path, said):
     assert not re.search(r"[$%]\{(?!path\.root|var\.)|\{\{", found["packer/build.pkr.hcl"])
     playbook = yaml.load(found["project/playbook.yml"], _Loader)  # noqa: S506  a SafeLoader
     (block,) = [task for task in playbook[0]["tasks"] if "block" in task]
-    given_variables = [task.get("vars", {}) for task in map(_short, block["block"]) if "include_role" in task]
-    assert given_variables == [layer.variables for layer in recipe.layers]
+    roles = [task for task in map(_short, block["block"]) if "include_role" in task]
+    applied = [task.get("vars", {}) for task in roles if "tasks_from" not in task["include_role"]]
+    assert applied == [layer.variables for layer in recipe.layers]
+    fetched = [task["vars"] for task in roles if "tasks_from" in task["include_role"]]
+    assert fetched == [layer.variables for layer in recipe.layers if layer.role == "pip"]
 
 
 class _Loader(yaml.SafeLoader):

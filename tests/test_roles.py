@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,21 +14,6 @@ import machine
 ROLES = machine.ROLES
 PLAYS = Path(__file__).parent / "roles"
 NAMES = sorted(path.parent.parent.name for path in ROLES.glob("*/tasks/main.yml"))
-
-
-def test_ansible_lint_finds_nothing():
-    lint = machine.tool("ansible-lint")
-    if not lint:
-        pytest.skip("ansible-lint is not installed")
-    done = subprocess.run(
-        [lint, "--offline", "--nocolor", "--profile", "production", "-c", str(ROLES.parents[1] / ".ansible-lint"), "."],
-        cwd=ROLES,
-        env=machine.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_all_roles_of_the_format_are_there():
@@ -126,6 +111,20 @@ def test_a_launch_compiles_after_it_and_an_image_finishes_that(host):
     played = new.play(PLAYS / "alone.yml", "-e", "{cws_sysprep: true}")
     assert played.code == 0, played.output
     assert new.run(UNCOMPILED) == ""
+
+
+FETCHED = "until find /var/cache/cws-build/uv -name 'packaging-*.dist-info' | grep .; do sleep 0.2; done"
+
+
+@pytest.mark.machines
+@pytest.mark.timeout(400)
+def test_python_packages_are_fetched_as_soon_as_a_layer_has_brought_pip(host):
+    new = host.boot(host.base)
+    new.run("! python3 -c 'import ensurepip' 2>/dev/null")
+    played = new.play(PLAYS / "fetched.yml")
+    assert played.code == 0, played.output
+    assert "packaging-" in new.run(f"timeout 120 sh -c {shlex.quote(FETCHED)}")
+    new.run("test ! -e /opt/cws/python")
 
 
 @pytest.mark.machines

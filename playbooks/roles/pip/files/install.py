@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ UNIT = Path("/etc/systemd/system/cws-bytecode@.service")
 PROFILE = Path("/etc/profile.d/cws-python.sh")
 LOCK = Path("/run/cws-build-pip.lock")
 LACKS_ENSUREPIP = 3
+PATIENCE = 600  # seconds that packages of the system may take until pip is among them
 # pip's options that have a counterpart in uv; uv does not read pip's configuration itself.
 COUNTERPARTS = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -48,26 +50,54 @@ COUNTERPARTS = {
 def main() -> int:
     """Make the environment if need be and install the packages."""
     request = json.loads(os.environ["CWS_PIP_REQUEST"])
+    if request.get("fetch"):
+        return fetch_behind(request["packages"])
     with one_at_a_time():
-        return fetch(request["packages"]) if request.get("fetch") else provide(request)
+        return provide(request)
 
 
 @contextlib.contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Wait until no other process installs, or fetches what is to be installed."""
+def one_at_a_time(*, wait: bool = True) -> Iterator[None]:
+    """Let no other process install, or fetch what is to be installed; BlockingIOError if it must not be waited for."""
     with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
-def fetch(packages: list[str]) -> int:
-    """Fill uv's cache in a process of its own, which keeps the lock and is told of by nobody."""
-    if importlib.util.find_spec("ensurepip") is None or os.fork():
+def fetch_behind(packages: list[str]) -> int:
+    """Fetch in a process of its own, of which nobody is told."""
+    if os.fork():
         return 0
     os.setsid()
     with Path(os.devnull).open("r+b") as nothing:
         for stream in range(3):
             os.dup2(nothing.fileno(), stream)
+    # Whoever holds the lock is the role itself, which has no use for a helper any more.
+    if pip_comes():
+        with contextlib.suppress(BlockingIOError), one_at_a_time(wait=False):
+            fetch(packages)
+    return 0
+
+
+def pip_comes() -> bool:
+    """Wait until there is a pip: an earlier layer is about to install it."""
+    deadline = time.monotonic() + PATIENCE
+    while not has_pip():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+        importlib.invalidate_caches()
+    return True
+
+
+def has_pip() -> bool:
+    """Tell whether pip can be run, also while the package that brings it is not set up yet."""
+    comes_with_python = importlib.util.find_spec("ensurepip") is not None
+    return comes_with_python and (pip_wheel() or importlib.util.find_spec("pip")) is not None
+
+
+def fetch(packages: list[str]) -> None:
+    """Fill uv's cache."""
     uv = find_uv()
     if uv:
         scratch = Path(CACHE).parent
@@ -76,7 +106,6 @@ def fetch(packages: list[str]) -> int:
             # Building may need what is not installed yet.
             command = [uv, "pip", "install", "--python", sys.executable, "--target", folder, "--only-binary", ":all:"]
             run([*command, "--", *packages, "pip"], uv_settings())
-    return 0
 
 
 def provide(request: dict[str, Any]) -> int:
@@ -112,10 +141,15 @@ def put_on_path(profile: str) -> bool:
 
 def pip() -> list[str]:
     """Return the command of a pip that needs no environment: ensurepip's wheel, or what Python has installed."""
+    wheel = pip_wheel()
+    return [sys.executable, f"{wheel}/pip"] if wheel else [sys.executable, "-m", "pip"]
+
+
+def pip_wheel() -> Path | None:
+    """Return the wheel of pip that came with Python."""
     found = importlib.util.find_spec("ensurepip")
     bundled = Path(found.origin).parent / "_bundled" if found and found.origin else WHEELS
-    wheels = sorted(wheel for folder in (bundled, WHEELS) for wheel in folder.glob("pip-*.whl"))
-    return [sys.executable, f"{wheels[0]}/pip"] if wheels else [sys.executable, "-m", "pip"]
+    return min((wheel for folder in (bundled, WHEELS) for wheel in folder.glob("pip-*.whl")), default=None)
 
 
 def find_uv() -> str | None:

@@ -25,7 +25,7 @@ _BY_ADDRESS = ("", "public_ip", "private_ip", "public_dns", "private_dns")
 
 
 def boot_gate(ctx: Context, build: Build, access: Access, image: str) -> Boot | None:
-    """Start a machine of a new image where its builder stood, and see it ready; None where that is switched off.
+    """Start a machine of a new image where its builder stood, and see it ready; None where it has no address.
 
     The machine has the builder's subnet, security group and type: what Packer has reached can be reached.
 
@@ -34,7 +34,7 @@ def boot_gate(ctx: Context, build: Build, access: Access, image: str) -> Boot | 
         CloudError: The account refused the machine, which says nothing of the image.
         Interrupted: ``ctx.cancel`` was set.
     """
-    if not _wanted(ctx, build):
+    if not _reachable(ctx, build):
         return None
     ami = _described(ctx, build, image)
     request = BootRequest(
@@ -56,9 +56,7 @@ def boot_gate(ctx: Context, build: Build, access: Access, image: str) -> Boot | 
     return boot
 
 
-def _wanted(ctx: Context, build: Build) -> bool:
-    if not ctx.settings.images.boot_test:
-        return False
+def _reachable(ctx: Context, build: Build) -> bool:
     interface = ctx.settings.bake.ssh_interface
     if interface in _BY_ADDRESS:
         return True

@@ -10,7 +10,6 @@ import msgspec
 
 from cws_build import __version__
 from cws_build.actions.base_image import mapped_amis
-from cws_build.actions.boot_gate import boot_gate
 from cws_build.actions.builder_access import Access, builder_access
 from cws_build.actions.compile import Compiled
 from cws_build.actions.publish_image import Published, publish_image
@@ -28,6 +27,7 @@ from cws_build.render import ImageLabels, Machine, Rendering, Workspace, render
 
 if TYPE_CHECKING:
     from cws_build.context import Context
+    from cws_build.model.booting import Boot
     from cws_build.ports import Cloud
 
 
@@ -63,7 +63,7 @@ def build_image(ctx: Context, build: Build) -> BakeResult:
             watch = Watch(ctx.emit, build.run, cloud, demand_imdsv2=not capabilities(version).metadata_options)
             report = ctx.packer().build(_request(ctx, build, access, workspace), watch, ctx.cancel)
             made = _image_of(report, build.plan.region)
-            boot = boot_gate(ctx, build, access, made) if made and not watch.failure else None
+            boot = _tried(ctx, build, access, made) if made and not watch.failure else None
             tools = f"cws-build {__version__}, packer {version}, ansible {ansible}"
             ami = publish_image(ctx, build, cloud, _published(build, watch, made), tools) if made else None
             if ami is None or watch.failure:
@@ -73,6 +73,15 @@ def build_image(ctx: Context, build: Build) -> BakeResult:
             _retire_start(ctx, build, cloud)
     result = _result(build, ami, watch, time.monotonic() - began, str(version))
     return msgspec.structs.replace(result, boot=boot)
+
+
+def _tried(ctx: Context, build: Build, access: Access, made: str) -> Boot | None:
+    """Start a machine of the image and see it ready; None where that is switched off."""
+    if not ctx.settings.images.boot_test:
+        return None
+    from cws_build.actions.boot_gate import boot_gate  # half of a launch, of no use to a bake before this
+
+    return boot_gate(ctx, build, access, made)
 
 
 def rendering_of(ctx: Context, compiled: Compiled, plan: BakePlan | None = None) -> Rendering:

@@ -9,7 +9,6 @@ import msgspec
 
 from cws_build.actions.leftover_cost import leftover, total
 from cws_build.actions.machine_access import forget_key, login_to
-from cws_build.actions.mend_images import mend_images
 from cws_build.errors import CloudError, InputError
 from cws_build.model.events import Notice, ResourceGone
 from cws_build.model.leftovers import Reaped, Spared
@@ -46,6 +45,9 @@ def reap(ctx: Context, request: ReapRequest) -> Reaped:
         InputError: A run was named that is unknown, or alive.
         CloudError: The account cannot be asked.
     """
+    # A bake sweeps up after itself and mends no images: it should not wait for what does.
+    from cws_build.actions.mend_images import mend_images
+
     past = [run for run in ctx.runs.past() if run.info.account == ctx.account().name]
     dead = _dead(ctx, past, request)
     found: list[Resource] = []

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 
 from cws_build.frontends.cli import main
+from tests.copying import bake, clear, sandbox_context
 from tests.project import document
+from tests.sandbox.rig import running
 from tests.stores import databases, fresh_database, postgres  # noqa: F401  fixtures for every test
 
 # No test asserts how long something took.
@@ -83,3 +85,29 @@ def cws(home, capfd):  # noqa: ARG001  a command needs the home
         return Done(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    """Run a sandbox without machines for one file of tests."""
+    with running(tmp_path_factory.mktemp("box") / "sandbox") as found:
+        yield found
+
+
+@pytest.fixture
+def events():
+    """Return what was told, in order."""
+    return []
+
+
+@pytest.fixture
+def ctx(box, home, events):
+    """Return a context in the sandbox; what the test leaves there is removed."""
+    yield sandbox_context(box, home / "state", emit=events.append)
+    clear(box)
+
+
+@pytest.fixture
+def master(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
+    """Register an image as a bake of ``studio`` leaves it, and return its id."""
+    return bake(box, "cws/studio/1.0.0")

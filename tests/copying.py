@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from contextlib import contextmanager
 
 from cws_build.actions.distribute import carry_out
 from cws_build.actions.plan_copies import plan_copies
@@ -105,6 +106,21 @@ def clear(box, *regions):
             ec2.deregister_image(ImageId=image["ImageId"], DeleteAssociatedSnapshots=True)
         for snapshot in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]:
             ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
+
+
+@contextmanager
+def running_machine(box, image, tags=None):
+    """Run a machine of an image as long as the context is open; return its id."""
+    ec2 = client(box)
+    words = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+    tagged = {"TagSpecifications": [{"ResourceType": "instance", "Tags": words}]} if words else {}
+    ident = rig.run(ec2, ImageId=image, **tagged)["InstanceId"]
+    try:
+        yield ident
+    finally:
+        box.clear_faults()
+        ec2.terminate_instances(InstanceIds=[ident])
+        rig.in_state(ec2, ident, "terminated")
 
 
 def go(ctx, image, *regions, **words):

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -20,6 +21,7 @@ from cws_build.drivers.database import Database
 from cws_build.model.creating import CreateRequest
 from cws_build.sandbox.control import Sandbox
 from tests.copying import go, sandbox_context
+from tests.project import ROOT
 
 COPY_PHASES = ("before the line", "before the call", "after the call", "pending", "available", "tagged", "settled")
 CREATE_PHASES = ("before the line", "before the stop", "standing still", "after the call", "pending", "finished")
@@ -32,6 +34,14 @@ def die():
     """End this process as a power cut does."""
     os.kill(os.getpid(), signal.SIGKILL)
     threading.Event().wait()
+
+
+def dies(module, *words):
+    """Run a module in a process that kills itself; fail the test when it ends otherwise."""
+    argv = [sys.executable, "-m", module, *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr or "it has ended before that moment"
 
 
 class Through:

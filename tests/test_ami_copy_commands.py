@@ -15,9 +15,9 @@ from cws_build.model.image import DIGEST_TAG
 from cws_build.model.image_events import CopyBegun, CopyEnded
 from cws_build.model.launch_events import CopyProgress
 from cws_build.sandbox.records import Fault
-from tests.copying import FAR, HOME, NEAR, bake, clear, client, copies
+from tests.copying import FAR, HOME, NEAR, bake, clear, client, copies, running_machine
 from tests.project import LIBRARY
-from tests.sandbox.rig import in_state, running
+from tests.sandbox.rig import running
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +46,8 @@ def master(box, ami):  # noqa: ARG001  what the test leaves is cleared by the co
 
 @pytest.fixture
 def machine(box, ami):  # noqa: ARG001  as above
-    ec2 = client(box)
-    words = [{"Key": "cws:name", "Value": "mine"}, {"Key": "cws:template", "Value": "python-ml"}]
-    ident = ec2.run_instances(
-        ImageId=bake(box, "the source"),
-        InstanceType="t3.micro",
-        MinCount=1,
-        MaxCount=1,
-        TagSpecifications=[{"ResourceType": "instance", "Tags": words}],
-    )["Instances"][0]["InstanceId"]
-    in_state(ec2, ident, "running")
-    yield ident
-    ec2.terminate_instances(InstanceIds=[ident])
-    in_state(ec2, ident, "terminated")
+    with running_machine(box, bake(box, "the source"), {"cws:name": "mine", "cws:template": "python-ml"}) as ident:
+        yield ident
 
 
 def test_copy_as_a_person_types_it(ami, master):

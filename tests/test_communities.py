@@ -19,21 +19,9 @@ from cws_build.sandbox.records import Fault
 from tests.copying import FAR, HOME, bake, clear, go, sandbox_context
 from tests.neighbours import ADA, BOB, EVE, can, give, intent, statuses
 from tests.project import ROOT
-from tests.sandbox.rig import running, until
+from tests.sandbox.rig import until
 
 LAB = "cloudworkstation"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("communities") / "sandbox") as found:
-        yield found
-
-
-@pytest.fixture
-def ctx(box, home):
-    yield sandbox_context(box, home / "state")
-    clear(box)
 
 
 @pytest.fixture

@@ -17,27 +17,10 @@ from cws_build.model.distribution import DistributeRequest
 from cws_build.model.retiring import RetireRequest
 from cws_build.model.settings import ImageSettings
 from cws_build.sandbox.records import Fault
-from tests.copying import FAR, HOME, NEAR, bake, clear, client, go, ledger, sandbox_context, tags_of
+from tests.copying import FAR, HOME, NEAR, bake, client, go, ledger, sandbox_context, tags_of
 from tests.neighbours import ADA, give
 from tests.sandbox import rig
-from tests.sandbox.rig import image, running
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("again") / "sandbox") as found:
-        yield found
-
-
-@pytest.fixture
-def ctx(box, home):
-    yield sandbox_context(box, home / "state")
-    clear(box)
-
-
-@pytest.fixture
-def master(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
-    return bake(box, "cws/studio/1.0.0")
+from tests.sandbox.rig import image
 
 
 @pytest.fixture

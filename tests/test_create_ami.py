@@ -20,50 +20,20 @@ from cws_build.model.image import DIGEST_TAG
 from cws_build.model.image_events import ImageBuilding, ImagingStarted, SnapshotStarted
 from cws_build.model.launching import ResolveRequest
 from cws_build.sandbox.records import Fault
-from tests.copying import FAR, HOME, NEAR, bake, clear, client, copies, sandbox_context, tags_of
+from tests.copying import FAR, HOME, NEAR, bake, client, copies, running_machine, tags_of
 from tests.project import compiled
-from tests.sandbox.rig import image, in_state, instance, running
+from tests.sandbox.rig import image, in_state, instance
 
 NAME = "Studio v2.1.0 (mine)"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("creating") / "sandbox") as found:
-        yield found
-
-
-@pytest.fixture
-def events():
-    return []
-
-
-@pytest.fixture
-def ctx(box, home, events):
-    yield sandbox_context(box, home / "state", emit=events.append)
-    clear(box)
 
 
 @pytest.fixture
 def machine(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
     """A machine that was launched as ``mine`` from an image of studio."""
-    ec2 = client(box)
-    source = bake(box, "the source")
-    recipe = compiled("studio").recipe
-    tags = {"cws:name": "mine", "cws:template": "studio", DIGEST_TAG: recipe.digest, "cws:architecture": "x86_64"}
-    words = [{"Key": key, "Value": value} for key, value in tags.items()]
-    ident = ec2.run_instances(
-        ImageId=source,
-        InstanceType="t3.micro",
-        MinCount=1,
-        MaxCount=1,
-        TagSpecifications=[{"ResourceType": "instance", "Tags": words}],
-    )["Instances"][0]["InstanceId"]
-    in_state(ec2, ident, "running")
-    yield ident
-    box.clear_faults()
-    ec2.terminate_instances(InstanceIds=[ident])
-    in_state(ec2, ident, "terminated")
+    digest = compiled("studio").recipe.digest
+    tags = {"cws:name": "mine", "cws:template": "studio", DIGEST_TAG: digest, "cws:architecture": "x86_64"}
+    with running_machine(box, bake(box, "the source"), tags) as ident:
+        yield ident
 
 
 def request(**words):

@@ -28,7 +28,7 @@ from cws_build.ports.machines import Said
 from tests.copying import HOME, bake, clear, client, sandbox_context, tags_of
 from tests.launchpad import Pad
 from tests.project import compiled
-from tests.sandbox.rig import image, in_state, running
+from tests.sandbox.rig import image, in_state
 
 NAME = "Studio as it is"
 READY = "2026-11-22T12:00:00.500+00:00"
@@ -69,12 +69,6 @@ class Sysprep:
     def play(self, _playbook, _emit, _cancel):
         self.played += 1
         return Outcome(("ansible-playbook",), 0, 1.0)
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("unchanged") / "sandbox") as found:
-        yield found
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from cws_build.actions.create_public import check_public
 from cws_build.errors import AccessDenied, InputError
 from cws_build.model.creating import CreateRequest
-from tests.copying import HOME, bake, clear, client, sandbox_context
-from tests.sandbox.rig import in_state, running
+from tests.copying import HOME, bake, client, running_machine
+from tests.sandbox.rig import running
 
 
 @pytest.fixture(scope="module")
@@ -19,20 +19,9 @@ def box(tmp_path_factory):
 
 
 @pytest.fixture
-def ctx(box, home):
-    yield sandbox_context(box, home / "state")
-    clear(box)
-
-
-@pytest.fixture
 def machine(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
-    ec2, source = client(box), bake(box, "the source")
-    words = {"ImageId": source, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
-    ident = ec2.run_instances(**words)["Instances"][0]["InstanceId"]
-    in_state(ec2, ident, "running")
-    yield ident
-    ec2.terminate_instances(InstanceIds=[ident])
-    in_state(ec2, ident, "terminated")
+    with running_machine(box, bake(box, "the source")) as ident:
+        yield ident
 
 
 def public(box, name):

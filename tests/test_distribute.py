@@ -21,32 +21,10 @@ from cws_build.model.launch_events import CopyProgress
 from cws_build.model.placement import Placement
 from cws_build.model.sharing import Grantee, Sharing
 from cws_build.sandbox.records import Fault, OptIn, Stranger
-from tests.copying import FAR, HOME, NEAR, OTHER, bake, clear, client, copies, go, ledger, sandbox_context, tags_of
-from tests.sandbox.rig import image, image_in_state, running, until
+from tests.copying import FAR, HOME, NEAR, OTHER, bake, client, copies, go, ledger, sandbox_context, tags_of
+from tests.sandbox.rig import image, image_in_state, until
 
 UNHEARD = "ami-0123456789abcdef0"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("copies") / "sandbox") as found:
-        yield found
-
-
-@pytest.fixture
-def events():
-    return []
-
-
-@pytest.fixture
-def ctx(box, home, events):
-    yield sandbox_context(box, home / "state", emit=events.append)
-    clear(box)
-
-
-@pytest.fixture
-def master(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
-    return bake(box, "cws/studio/1.0.0")
 
 
 def plan(ctx, master, *regions, **words):

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-
 import pytest
 
 from cws_build.actions.create_ami import create_ami
@@ -17,18 +12,25 @@ from cws_build.model.creating import CreateRequest
 from cws_build.model.creation import Creation
 from cws_build.model.image import DIGEST_TAG
 from cws_build.sandbox.records import Fault
-from tests.copying import FAR, HOME, NEAR, bake, clear, client, copies, go, ledger, sandbox_context, tags_of
-from tests.dying import COPY_PHASES, CREATE_PHASES
-from tests.project import ROOT, compiled
-from tests.sandbox.rig import in_state, instance, running, until
+from tests.copying import (
+    FAR,
+    HOME,
+    NEAR,
+    bake,
+    clear,
+    client,
+    copies,
+    go,
+    ledger,
+    running_machine,
+    sandbox_context,
+    tags_of,
+)
+from tests.dying import COPY_PHASES, CREATE_PHASES, dies
+from tests.project import compiled
+from tests.sandbox.rig import in_state, instance, until
 
 NAME = "studio of mine"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("killed") / "sandbox") as found:
-        yield found
 
 
 @pytest.fixture
@@ -42,12 +44,7 @@ def killed(box, home, databases):
     """Return a function that does some work in a process that dies at a phase."""
 
     def run(phase, *work):
-        argv = [sys.executable, "-m", "tests.dying", home / "state", box.state, databases, phase, *work]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            list(map(str, argv)), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        dies("tests.dying", home / "state", box.state, databases, phase, *work)
 
     return run
 
@@ -85,21 +82,9 @@ def test_what_reap_finishes(box, ctx, killed, phase):
 
 @pytest.fixture
 def machine(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
-    ec2 = client(box)
-    source = bake(box, "the source")
     tags = {"cws:name": "mine", "cws:template": "studio", DIGEST_TAG: compiled("studio").recipe.digest}
-    words = [{"Key": key, "Value": value} for key, value in tags.items()]
-    ident = ec2.run_instances(
-        ImageId=source,
-        InstanceType="t3.micro",
-        MinCount=1,
-        MaxCount=1,
-        TagSpecifications=[{"ResourceType": "instance", "Tags": words}],
-    )["Instances"][0]["InstanceId"]
-    in_state(ec2, ident, "running")
-    yield ident
-    ec2.terminate_instances(InstanceIds=[ident])
-    in_state(ec2, ident, "terminated")
+    with running_machine(box, bake(box, "the source"), tags) as ident:
+        yield ident
 
 
 def images_of_mine(box):

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-
 import pytest
 
 from cws_build.actions.remember import records
 from cws_build.model.retiring import Retirement
 from tests.copying import HOME, bake, clear, client, copies
+from tests.dying import dies
 from tests.dying_retire import AGE_PHASES, DISABLE_PHASES, REMOVE_PHASES, context, work
-from tests.project import ROOT
-from tests.sandbox.rig import in_state, running
+from tests.sandbox.rig import in_state
 
 STRANGER = "210987654321"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("killed") / "sandbox") as found:
-        yield found
 
 
 @pytest.fixture
@@ -36,12 +25,7 @@ def killed(box, home, databases):
     """Return a function that does some work in a process that dies at a phase."""
 
     def run(phase, *words):
-        argv = [sys.executable, "-m", "tests.dying_retire", home / "state", box.state, databases, phase, *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            list(map(str, argv)), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        dies("tests.dying_retire", home / "state", box.state, databases, phase, *words)
 
     return run
 

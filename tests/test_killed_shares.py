@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-
 import pytest
 
 from cws_build.actions.clean_up import clean_up
@@ -17,16 +12,10 @@ from cws_build.model.cleaning import CleanupRequest
 from cws_build.model.retiring import Retirement
 from cws_build.model.sharing import Community, Sharing
 from tests.copying import HOME, clear, client
+from tests.dying import dies
 from tests.dying_share import LAB, context, work
 from tests.neighbours import ADA, BOB, EVE, can, encrypted, give, intent
-from tests.project import ROOT
 from tests.sandbox import rig
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with rig.running(tmp_path_factory.mktemp("killed") / "sandbox") as found:
-        yield found
 
 
 @pytest.fixture
@@ -46,12 +35,7 @@ def killed(box, home, databases):
     """Return a function that does some work in a process that dies before the change of a number."""
 
     def run(phase, *words):
-        argv = [sys.executable, "-m", "tests.dying_share", home / "state", box.state, databases, phase, *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            list(map(str, argv)), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr or "it has ended before that change"
+        dies("tests.dying_share", home / "state", box.state, databases, phase, *words)
 
     return run
 

@@ -6,32 +6,13 @@ import dataclasses
 from datetime import timedelta
 
 import msgspec
-import pytest
 
 from cws_build.actions.known_copies import known_copies
 from cws_build.actions.remember import records
 from cws_build.actions.show_ami import ShowRequest, show_ami
 from cws_build.model.placement import Placement
 from cws_build.sandbox.records import Fault
-from tests.copying import FAR, HOME, NEAR, OTHER, bake, clear, client, go, ledger, sandbox_context
-from tests.sandbox.rig import running
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("known") / "sandbox") as found:
-        yield found
-
-
-@pytest.fixture
-def ctx(box, home):
-    yield sandbox_context(box, home / "state")
-    clear(box)
-
-
-@pytest.fixture
-def master(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
-    return bake(box, "cws/studio/1.0.0")
+from tests.copying import FAR, HOME, NEAR, OTHER, bake, client, go, ledger, sandbox_context
 
 
 def show(ctx, ident, region=HOME):

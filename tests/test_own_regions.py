@@ -13,15 +13,8 @@ from cws_build.model.distribution import DistributeRequest
 from cws_build.sandbox.records import Fault, OptIn
 from tests.copying import HOME, NEAR, bake, clear, go, sandbox_context
 from tests.neighbours import ADA, give, intent, take
-from tests.sandbox.rig import running
 
 OPTED_IN, OPTED_OUT = "me-south-1", "af-south-1"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("regions") / "sandbox") as found:
-        yield found
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -22,13 +22,14 @@ from cws_build.actions.updates import UpdatesRequest, plan
 from cws_build.errors import InputError
 from cws_build.frontends.commands.updates import _plan_text
 from cws_build.model.events import Notice
-from cws_build.model.freshness import Advisory, Freshness
+from cws_build.model.freshness import Advisory
 from cws_build.model.image import DIGEST_TAG, TEMPLATE_TAG, layer_tags
 from cws_build.model.pending import Look, Pending, SecurityUpdate, remembered, security_updates
 from cws_build.model.settings import UpdateSettings
 from cws_build.model.updates import Facts, Spent, plan_updates
 from cws_build.ports.machines import Login, MachineState, Said
 from tests.project import DATA, ROOT, compiled
+from tests.test_updates import FRESH, NOW, POLICY
 from tests.world import Account, world
 
 RECORDED = DATA / "pending"
@@ -232,18 +233,6 @@ def test_whatever_was_seen_each_security_update_has_its_day(looks, elsewhere):
         assert set(kept.since) == set(kept.security) <= set(kept.packages)
         assert all(first <= kept.taken for first in kept.since.values())
         assert set(one.packages) <= set(kept.packages)
-
-
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-POLICY = UpdateSettings()
-FRESH = Freshness(
-    age_days=3.0,
-    base_days_behind=0.0,
-    base_gone=False,
-    base_deprecated="",
-    template_changed=(),
-    packages_pending=None,
-)
 
 
 def update(package="openssl", severity="", hours=1.0):

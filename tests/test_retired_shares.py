@@ -27,20 +27,9 @@ LAB = "cloudworkstation"
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with rig.running(tmp_path_factory.mktemp("grants") / "sandbox") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def account(box, tmp_path_factory):
     """The account, one for all tests: its clients for 34 regions take longer than what they are used for."""
     return sandbox_context(box, tmp_path_factory.mktemp("account")).account()
-
-
-@pytest.fixture
-def events():
-    return []
 
 
 @pytest.fixture

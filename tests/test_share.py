@@ -32,18 +32,6 @@ from tests.neighbours import (
     take,
 )
 from tests.sandbox import rig
-from tests.sandbox.rig import running
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("shares") / "sandbox") as found:
-        yield found
-
-
-@pytest.fixture
-def events():
-    return []
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +44,6 @@ def account(box, tmp_path_factory):
 def ctx(box, home, events, account):
     yield dataclasses.replace(sandbox_context(box, home / "state", emit=events.append), account=lambda: account)
     clear(box)
-
-
-@pytest.fixture
-def master(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
-    return bake(box, "cws/studio/1.0.0")
 
 
 @pytest.fixture

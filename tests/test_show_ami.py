@@ -35,11 +35,6 @@ def ctx(box, home, monkeypatch):
 
 
 @pytest.fixture
-def master(box, ctx):  # noqa: ARG001  what the test leaves is cleared by the context
-    return bake(box, "cws/studio/1.0.0")
-
-
-@pytest.fixture
 def show(cws):
     """Return a function that shows an image, as JSON and as text."""
 

@@ -15,15 +15,8 @@ from cws_build.model.placement import Placement, placement_key
 from cws_build.model.sharing import Grantee, Sharing
 from cws_build.ports.images import Access
 from tests.copying import FAR, HOME, NEAR, Fault, bake, clear, go, ledger, sandbox_context
-from tests.sandbox.rig import running
 
 FRIEND, GUEST = "210987654321", "345678901234"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("rebuild") / "sandbox") as found:
-        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -105,6 +105,8 @@ class ByHand:
             yield ident, str(now["PrivateIpAddress"]), time.perf_counter() - began
         finally:
             self._ec2.terminate_instances(InstanceIds=[ident])
+            while self._described(ident)["State"]["Name"] != "terminated":
+                time.sleep(PAUSE)  # removing its files must not be paid for by whoever comes next
 
     def _described(self, ident: str) -> dict[str, Any]:
         found: dict[str, Any] = self._ec2.describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]

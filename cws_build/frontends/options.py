@@ -12,6 +12,9 @@ from cws_build.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cws_build.frontends.invocation import Invocation
+    from cws_build.model.launching import ResolveRequest
+
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -114,3 +117,21 @@ def key_values(pairs: Sequence[str], example: str = "--param python_version=3.12
     if wrong:
         raise InputError(f"'{wrong[0]}' is not K=V", hint=example)
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def resolve_request(invocation: Invocation, template: str) -> ResolveRequest:
+    """Return what the options that `launch` and `resolve` share ask for; raises InputError."""
+    from cws_build.model.launching import ResolveRequest
+
+    args = invocation.args
+    return ResolveRequest(
+        template=template,
+        region=invocation.settings.region,
+        architecture=args.arch,
+        strategy=args.strategy,
+        parameters=key_values(args.param),
+        version=args.version,
+        channel=args.channel,
+        image_version=args.image_version,
+        refresh=args.refresh,
+    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cws_build.errors import InputError
-from cws_build.frontends.options import key_values
+from cws_build.frontends.options import key_values, resolve_request
 
 if TYPE_CHECKING:
     import argparse
 
     from cws_build.frontends.invocation import Invocation
-    from cws_build.model.launching import LaunchPlan, LaunchRequest, LaunchResult, ResolveRequest
+    from cws_build.model.launching import LaunchPlan, LaunchRequest, LaunchResult
 
 _STRATEGIES = ("ami_preferred", "ami_required", "ami_fallback")
 _SIZES = ("XS", "S", "M", "L", "XL")
@@ -90,7 +90,7 @@ def request_of(invocation: Invocation) -> LaunchRequest:
 
     args = invocation.args
     return LaunchRequest(
-        resolve=_resolve_request(invocation),
+        resolve=resolve_request(invocation, invocation.args.template),
         name=args.name,
         size=args.size,
         instance_type=args.instance_type,
@@ -115,23 +115,6 @@ def _volume_gb(asked: int | None) -> int:
             f"a volume of {asked} GiB cannot be made", hint=f"1 to {_LARGEST_VOLUME_GB} GiB, such as --volume-gb 100"
         )
     return asked or 0
-
-
-def _resolve_request(invocation: Invocation) -> ResolveRequest:
-    from cws_build.model.launching import ResolveRequest
-
-    args = invocation.args
-    return ResolveRequest(
-        template=args.template,
-        region=invocation.settings.region,
-        architecture=args.arch,
-        strategy=args.strategy,
-        parameters=key_values(args.param),
-        version=args.version,
-        channel=args.channel,
-        image_version=args.image_version,
-        refresh=args.refresh,
-    )
 
 
 def _consented(invocation: Invocation, plan: LaunchPlan) -> LaunchPlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cws_build.errors import CwsError
-from cws_build.frontends.options import key_values
+from cws_build.frontends.options import resolve_request
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ def run(invocation: Invocation) -> int:
     from cws_build.actions.resolve import resolve_all
     from cws_build.frontends import wording_launch  # noqa: F401  teaches the console the words of these events
 
-    requests = [_request(invocation, template) for template in invocation.args.template]
+    requests = [resolve_request(invocation, template) for template in invocation.args.template]
     answers = resolve_all(invocation.context, requests)
     errors = [answer for answer in answers if isinstance(answer, CwsError)]
     if errors and len(answers) == 1:
@@ -50,23 +50,6 @@ def run(invocation: Invocation) -> int:
         invocation.show.fail(error, debug=invocation.args.debug)
     failed = [_NO_AMI for plan in plans if not isinstance(plan, CwsError) and plan.way == "failed"]
     return max((*(error.exit_code for error in errors), *failed), default=0)
-
-
-def _request(invocation: Invocation, template: str) -> ResolveRequest:
-    from cws_build.model.launching import ResolveRequest
-
-    args = invocation.args
-    return ResolveRequest(
-        template=template,
-        region=invocation.settings.region,
-        architecture=args.arch,
-        strategy=args.strategy,
-        parameters=key_values(args.param),
-        version=args.version,
-        channel=args.channel,
-        image_version=args.image_version,
-        refresh=args.refresh,
-    )
 
 
 def _plan(invocation: Invocation, request: ResolveRequest, resolved: Resolved) -> LaunchPlan:

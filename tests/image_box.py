@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -12,6 +10,7 @@ from cws_build.drivers.aws import Account
 from cws_build.errors import ToolMissing
 from cws_build.ports.images import CreateOrder
 from cws_build.testing.make import sandbox
+from tests.sandbox import rig
 
 HOME, AWAY = "us-east-1", "eu-west-1"
 STRANGER = "210987654321"
@@ -36,10 +35,9 @@ class Box:
         return self.account.client(service, region)
 
     def machine(self, image=""):
-        """Start a machine that boots nothing; return its id."""
+        """Start a machine that boots nothing; return its id when it is running, as only then it can be imaged."""
         base = image or self.account.cloud().parameter("/aws/service/debian/release/12/latest/amd64")
-        words = {"ImageId": base, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
-        return self.client().run_instances(**words)["Instances"][0]["InstanceId"]
+        return rig.run(self.client(), ImageId=base)["InstanceId"]
 
     def image(self, name="", **fields):
         """Make an image; return its id when it is there."""
@@ -53,14 +51,8 @@ class Box:
 
     def settled(self, image, region=HOME):
         """Wait until an image is no longer being made; return its progress."""
-        pause, deadline = threading.Event(), time.monotonic() + 60
-        while time.monotonic() < deadline:
-            found = self.account.images(region).progress(image)
-            if found.state != "pending":
-                return found
-            pause.wait(0.03)
-        pytest.fail(f"{image} is pending for ever")
-        return None
+        images = self.account.images(region)
+        return rig.until(lambda: (found := images.progress(image)).state != "pending" and found)
 
 
 @contextmanager

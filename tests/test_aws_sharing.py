@@ -9,6 +9,7 @@ from cws_build.drivers.aws import Account
 from cws_build.errors import CloudError, ResourceNotFound
 from cws_build.ports.images import Access
 from tests.image_box import HOME, STRANGER, box_in
+from tests.sandbox import rig
 
 ORGANIZATION = "arn:aws:organizations::123456789012:organization/o-abcdefghij"
 UNIT = "arn:aws:organizations::123456789012:ou/o-abcdefghij/ou-ab12-cdefghij"
@@ -78,7 +79,7 @@ def test_where_the_block_is_off_public_images_are_counted_up_to_the_quota(box):
     ec2, images = box.client("ec2", region), box.account.images(region)
     ec2.disable_image_block_public_access()
     base = box.account.cloud(region).parameter("/aws/service/debian/release/12/latest/amd64")
-    machine = ec2.run_instances(ImageId=base, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]
+    machine = rig.run(ec2, ImageId=base)
     quota = images.public_access().quota
     assert quota == 5
     for number in range(quota + 1):

@@ -80,7 +80,7 @@ def _remove_stale_key(ctx: Context, build: Build, cloud: Cloud, key: Resource) -
     holder = next((r for r in cloud.resources(()) if r.kind == key.kind and r.id == key.id), key)
     expired = holder.expires and datetime.fromisoformat(holder.expires) < ctx.clock()
     if not expired:
-        build.run.gone(key.kind, key.id)
+        build.run.gone((key.kind, key.id))
         raise AlreadyBakingError(
             f"run {holder.run or 'unknown'} is baking this recipe in {cloud.region} (it holds the key pair {key.id})",
             hint="wait for its image; if that run has crashed: cws-build reap",
@@ -92,6 +92,6 @@ def _remove_stale_key(ctx: Context, build: Build, cloud: Cloud, key: Resource) -
 def _create_group(ctx: Context, build: Build, cloud: Cloud, access: Access) -> Resource:
     settings, name = ctx.settings.bake, f"cws-build-{build.run.info.id}"
     wanted = Group(name=name, subnet=settings.subnet_id, ssh_cidr=settings.ssh_cidr, tags=access.tags)
-    group = seen(ctx, build.run, make_group(build.run, cloud, wanted))
+    group = seen(ctx, build.run, make_group(build.run, cloud, wanted), name)
     access.group = group.id
     return group

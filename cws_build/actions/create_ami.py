@@ -75,7 +75,7 @@ def create_ami(ctx: Context, request: CreateRequest) -> Created:
                 with suppress(ToolError):
                     run.finish(error.code if isinstance(error, CwsError) else "failed")
                 raise
-            run.gone("image", request.name)
+            run.gone(("image", request.name))
             run.finish("done")
     return _result(ctx, request, machine, place, began)
 

@@ -80,8 +80,7 @@ def forget_key(ctx: Context, region: str, name: str) -> None:
 
 def hand_over(ctx: Context, run: Run, region: str) -> None:
     """Make the run's machine and what belongs to it stay: the run's tags go, and the journal lets go of them."""
-    for resource in ctx.account().machines(region).release(run.info.id):
-        run.gone(resource.kind, resource.id)
+    run.gone(*((one.kind, one.id) for one in ctx.account().machines(region).release(run.info.id)))
 
 
 def _import_key(ctx: Context, plan: LaunchPlan, run: Run, access: Access) -> str:
@@ -112,6 +111,6 @@ def _create_group(ctx: Context, plan: LaunchPlan, run: Run, access: Access) -> s
     wanted = Group(name=name, subnet=subnet, ssh_cidr=settings.ssh_cidr, tags=tags)
     group = make_group(run, cloud, wanted)
     access.made.append(group)
-    seen(ctx, run, group)
+    seen(ctx, run, group, name)
     ctx.account().machines(region).open_ports(group.id, plan.ports, settings.service_cidr)
     return group.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,23 +39,24 @@ def publish_image(ctx: Context, build: Build, cloud: Cloud, image: Published, to
     """
     began = time.monotonic()
     ami = _described(cloud, image.ami_id)
-    if ami.imds != "v2.0":
-        cloud.demand_imdsv2(ami.id)
     content = content_tags(build.plan.recipe, image.layers)
     description = image_description(build.plan.recipe)
     if not image.residue:
         description = finished_description(description, content[DIGEST_TAG])
-    if ami.description != description:
-        cloud.describe(ami.id, description)
     tags = _origin_tags(ctx, build, tools) | content
     if image.residue:
         tags[RESIDUE_TAG] = image.residue[:256]
-    if ami.snapshots:
-        cloud.tag(ami.snapshots, tags)
+    with ThreadPoolExecutor(3) as pool:
+        calls = [
+            *([pool.submit(cloud.demand_imdsv2, ami.id)] if ami.imds != "v2.0" else []),
+            *([pool.submit(cloud.describe, ami.id, description)] if ami.description != description else []),
+            *([pool.submit(cloud.tag, ami.snapshots, tags)] if ami.snapshots else []),
+        ]
+        for call in calls:
+            call.result()
     cloud.tag([ami.id], tags)
     ctx.lookup(cloud.region).forget()
-    for kind, ident in [("image", ami.id), *(("snapshot", snapshot) for snapshot in ami.snapshots)]:
-        build.run.gone(kind, ident)
+    build.run.gone(("image", ami.id), *(("snapshot", snapshot) for snapshot in ami.snapshots))
     title = "published the image" if not image.residue else "kept the finished layers as a partial image"
     seconds = time.monotonic() - began
     ctx.emit(

@@ -32,9 +32,16 @@ def run_tags(run: Run) -> dict[str, str]:
     return {RUN_TAG: run.info.id, EXPIRES_TAG: run.info.expires}
 
 
-def seen(ctx: Context, run: Run, resource: Resource) -> Resource:
-    """Write down and tell that a resource exists; return it."""
-    run.made(resource.kind, resource.id)
+def seen(ctx: Context, run: Run, resource: Resource, intended: str = "") -> Resource:
+    """Write down and tell that a resource exists; return it.
+
+    Args:
+        ctx: The context.
+        run: Whose it is.
+        resource: It exists.
+        intended: The name that the journal has for it so far, where that is not its id.
+    """
+    run.made(resource.kind, resource.id, intended)
     info = run.info
     ctx.emit(
         ResourceSeen(run=info.id, subject=info.subject, kind=resource.kind, id=resource.id, region=resource.region)
@@ -46,7 +53,6 @@ def make_group(run: Run, cloud: Cloud, group: Group) -> Resource:
     """Make a security group that admits SSH; the journal knows it by name until it is `seen`."""
     run.intend("security_group", group.name)
     ident = cloud.create_group(group.name, group.subnet, group.ssh_cidr, group.tags)
-    run.gone("security_group", group.name)
     return Resource("security_group", ident, cloud.region)
 
 
@@ -63,6 +69,6 @@ def remove_all(ctx: Context, resources: Iterable[Resource], run: Run | None) -> 
             continue
         gone.append(one)
         if run:
-            run.gone(one.kind, one.id)
+            run.gone((one.kind, one.id))
         ctx.emit(ResourceGone(run=ident, subject=subject, kind=one.kind, id=one.id, region=one.region))
     return gone

@@ -125,12 +125,11 @@ def _try(ctx: Context, run: Run, machines: Machines, asked: tuple[Access, Machin
     except CloudError as error:
         # Without an answer of EC2's it may exist all the same, and its tags will tell.
         if error.details.get("aws_code"):
-            run.gone("instance", order.token)
+            run.gone(("instance", order.token))
         raise
     resource = Resource("instance", machine.id, machines.region)
     access.made.append(resource)
-    seen(ctx, run, resource)
-    run.gone("instance", order.token)
+    seen(ctx, run, resource, order.token)
     try:
         return await_running(ctx, machines, machine)
     except CloudError:

@@ -56,20 +56,20 @@ class DiskRun:
         self._begun = begun
         self._kept = False
 
-    def _write(self, line: Line, result: str | None = None) -> None:
-        self._begun.result().write(self.info.id, line, result=result)
+    def _write(self, *lines: Line, result: str | None = None) -> None:
+        self._begun.result().write(self.info.id, *lines, result=result)
 
     def intend(self, kind: str, name: str) -> None:
         """See the port."""
         self._write(Line("intend", kind, name))
 
-    def made(self, kind: str, ident: str) -> None:
+    def made(self, kind: str, ident: str, intended: str = "") -> None:
         """See the port."""
-        self._write(Line("made", kind, ident))
+        self._write(Line("made", kind, ident), *([Line("gone", kind, intended)] if intended else []))
 
-    def gone(self, kind: str, ident: str) -> None:
+    def gone(self, *resources: tuple[str, str]) -> None:
         """See the port."""
-        self._write(Line("gone", kind, ident))
+        self._write(*(Line("gone", kind, ident) for kind, ident in resources))
 
     def keep(self, until: str) -> None:
         """See the port."""
@@ -79,7 +79,7 @@ class DiskRun:
     def finish(self, outcome: str, result: object = None) -> None:
         """See the port."""
         document = None if result is None else msgspec.json.encode(result).decode()
-        self._write(Line("finish", name=outcome), document)
+        self._write(Line("finish", name=outcome), result=document)
         if not self._kept:
             _tidy(self.folder)
 

@@ -197,12 +197,12 @@ class Run(Protocol):
         """Write down that a resource is about to be asked for."""
         ...
 
-    def made(self, kind: str, ident: str) -> None:
-        """Write down that a resource exists."""
+    def made(self, kind: str, ident: str, intended: str = "") -> None:
+        """Write down that a resource exists, and that no more is asked for under the name it was ``intended`` by."""
         ...
 
-    def gone(self, kind: str, ident: str) -> None:
-        """Write down that a resource was removed, or was handed over as a result."""
+    def gone(self, *resources: tuple[str, str]) -> None:
+        """Write down that resources, each a kind and an id, were removed, or were handed over as a result."""
         ...
 
     def keep(self, until: str) -> None:

@@ -51,18 +51,23 @@ def plain(kind: types.Type) -> types.Type:
             return kind
 
 
-@functools.cache
-def _fields(struct: type[msgspec.Struct]) -> dict[str, tuple[types.Type, bool]]:
-    return {f.encode_name: (plain(f.type), f.required) for f in shape_of(struct).fields}
+_known: dict[type[msgspec.Struct], dict[str, tuple[types.Type, bool]]] = {}
+
+
+def _fields(kind: types.StructType) -> dict[str, tuple[types.Type, bool]]:
+    """Return the fields of a record type, and whether they must be there; msgspec has described inner records too."""
+    if kind.cls not in _known:
+        _known[kind.cls] = {f.encode_name: (plain(f.type), f.required) for f in kind.fields}
+    return _known[kind.cls]
 
 
 @functools.cache
 def _homes() -> dict[str, str]:
     """Return key -> the one section of a template that knows it."""
     homes: dict[str, str] = {}
-    for name, (kind, _) in _fields(Template).items():
+    for name, (kind, _) in _fields(shape_of(Template)).items():
         if isinstance(kind, types.StructType):
-            for key in _fields(kind.cls):
+            for key in _fields(kind):
                 homes.setdefault(key, f"{name}.{key}")
     return homes
 
@@ -102,7 +107,7 @@ class Decoder:
         return self._by_type[type(kind)](value, kind, path)
 
     def _struct(self, value: Any, kind: types.StructType, path: Path) -> Any:  # noqa: ANN401  # any YAML value
-        fields = _fields(kind.cls)
+        fields = _fields(kind)
         if not isinstance(value, dict):
             self._note(path, f"must be a mapping, not {_KINDS[type(value)]}")
             return {name: "" for name, (_, required) in fields.items() if required}

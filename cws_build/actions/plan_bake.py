@@ -70,12 +70,13 @@ def _is_young(ctx: Context, ami: Ami) -> bool:
 
 
 def _plan(ctx: Context, compiled: Compiled, cloud: Cloud, reused: Ami | None, start: Start | None) -> BakePlan:
-    recipe, settings, prices = compiled.recipe, ctx.settings.bake, price_book()
+    recipe, settings = compiled.recipe, ctx.settings.bake
+    prices = None if ctx.sandbox else price_book()
     kind = settings.instance_types.get(recipe.architecture, "")
     volume = _volume_gb(compiled, start.ami if start else None)
     time = _estimate(ctx, recipe, start) if start else None
     hourly = None if ctx.sandbox else ctx.plugins().hourly_price(kind, cloud.region, ctx.emit)
-    storage = None if ctx.sandbox else prices.snapshot(cloud.region)
+    storage = prices.snapshot(cloud.region) if prices else None
     return BakePlan(
         recipe=recipe,
         region=cloud.region,
@@ -87,7 +88,7 @@ def _plan(ctx: Context, compiled: Compiled, cloud: Cloud, reused: Ami | None, st
         build_usd=hourly.usd_hour * time.p50 / 3600 if hourly and time else None,
         storage_usd_month=storage * (reused.volume_gb if reused else volume) if storage is not None else None,
         hourly=hourly,
-        prices_as_of="" if ctx.sandbox else prices.as_of,
+        prices_as_of=prices.as_of if prices else "",
         warnings=_warnings(start),
     )
 

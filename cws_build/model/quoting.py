@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-_UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+"""Named by what it holds: the same set as a complement takes ten times as long to compile."""
 _PLAIN_KEY = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)+")
 """Names that YAML cannot take for anything but text."""
 _JINJA = re.compile(r"\{[{%#]")

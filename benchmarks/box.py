@@ -82,6 +82,7 @@ class Box:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._launched = 0
         self.environment = {"CWS_BUILD_STATE": str(folder / "state"), "CWS_BUILD_LIBRARY": str(folder / "library")}
         (folder / "library" / "templates").mkdir(parents=True)
         self.write("bench", SMALL)
@@ -116,24 +117,33 @@ class Box:
         return self.bake("python-ml")
 
     @contextmanager
-    def launch(self, template: str, *options: str) -> Iterator[Launched]:
-        """Launch for real; the machine goes with the context. RuntimeError when it cannot be launched."""
-        watched = watch_launch(self._launch_words(template, *options), {**os.environ, **self.environment})
+    def launch(self, template: str, *options: str, end: str = "terminate") -> Iterator[Launched]:
+        """Launch for real; RuntimeError when it cannot be launched.
+
+        Args:
+            template: What to launch.
+            options: Of the launch.
+            end: What ``instances`` does with the machine when the context is left: ``terminate``, or ``stop``, which
+                keeps its files until the sandbox goes.
+        """
+        self._launched += 1
+        name = f"bench-{self._launched}"
+        watched = watch_launch(self._launch_words(template, name, *options), {**os.environ, **self.environment})
         try:
             yield Launched(watched.seconds, watched.answered, json.loads(watched.printed))
         finally:
-            timed([CWS_BUILD, "--sandbox", "instances", "terminate", "bench"], self.environment)
+            timed([CWS_BUILD, "--sandbox", "instances", end, name], self.environment)
 
     def plan(self, template: str, *options: str) -> dict[str, Any]:
         """Return what a launch would do."""
-        words = self._launch_words(template, *options, "--dry-run")
+        words = self._launch_words(template, "bench", *options, "--dry-run")
         done = subprocess.run(words, check=True, capture_output=True, text=True, env={**os.environ, **self.environment})
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
     @staticmethod
-    def _launch_words(template: str, *options: str) -> list[str]:
-        return [CWS_BUILD, "--sandbox", "--json", "launch", template, "bench", *options]
+    def _launch_words(template: str, name: str, *options: str) -> list[str]:
+        return [CWS_BUILD, "--sandbox", "--json", "launch", template, name, *options]
 
     @property
     def name(self) -> str:

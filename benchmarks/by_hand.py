@@ -78,7 +78,7 @@ class ByHand:
             self._podman.run("rm", "-f", "-t", "0", "-i", name)
 
     def run_script(self, base: str) -> tuple[float, float]:
-        """Start a machine from the base image and run the script on it.
+        """Start a machine from the base image and run the script on it; it is stopped, and stays until the sandbox goes.
 
         Returns:
             Seconds until the machine ran, and until JupyterLab answered after that.
@@ -104,9 +104,9 @@ class ByHand:
                 time.sleep(PAUSE)
             yield ident, str(now["PrivateIpAddress"]), time.perf_counter() - began
         finally:
-            self._ec2.terminate_instances(InstanceIds=[ident])
-            while self._described(ident)["State"]["Name"] != "terminated":
-                time.sleep(PAUSE)  # removing its files must not be paid for by whoever comes next
+            self._ec2.stop_instances(InstanceIds=[ident])
+            while self._described(ident)["State"]["Name"] != "stopped":
+                time.sleep(PAUSE)
 
     def _described(self, ident: str) -> dict[str, Any]:
         found: dict[str, Any] = self._ec2.describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]

@@ -125,6 +125,9 @@ def test_python_packages_are_fetched_as_soon_as_a_layer_has_brought_pip(host):
     assert played.code == 0, played.output
     assert "packaging-" in new.run(f"timeout 120 sh -c {shlex.quote(FETCHED)}")
     new.run("test ! -e /opt/cws/python")
+    # The layer that brought it has read the index without translations, which the machine's own update brings.
+    translated = "ls /var/lib/apt/lists | grep -c Translation || true"
+    assert (new.run(translated), new.run("apt-get update -qq && " + translated) != "0") == ("0", True)
 
 
 @pytest.mark.machines

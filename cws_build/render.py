@@ -44,6 +44,7 @@ interpreter_python = auto_silent
 retry_files_enabled = false
 nocows = true
 timeout = 30
+internal_poll_interval = 0.01
 
 [ssh_connection]
 pipelining = true

@@ -7,6 +7,7 @@ lines have the schema of cws-build's events; without the variable the plugin doe
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -37,6 +38,9 @@ _META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
 _TAIL = 20  # lines
 _LONGEST = 4000  # characters of a message; a module may return megabytes
 _LONGEST_ITEM = 80
+_OBJECTS = 100_000
+"""So many new objects let Python look for garbage, instead of its 700. Each task is a forked process, which pays for
+looking twice: what it looks through is copied for it."""
 _HIDDEN = "hidden: the task is marked no_log"
 
 
@@ -80,7 +84,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     # -- what Ansible calls
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
-        """Learn the folder that paths are relative to."""
+        """Learn the folder that paths are relative to; keep the collector away from what stays until the end."""
+        gc.set_threshold(_OBJECTS)
+        gc.freeze()
         self._folder = Path(playbook._basedir).resolve()  # noqa: SLF001  # there is no public name for it
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002  # Ansible's own signature

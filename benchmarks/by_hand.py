@@ -78,7 +78,7 @@ class ByHand:
             self._podman.run("rm", "-f", "-t", "0", "-i", name)
 
     def run_script(self, base: str) -> tuple[float, float]:
-        """Start a machine from the base image and run the script on it; it is stopped, and stays until the sandbox goes.
+        """Start a machine from the base image and run the script on it; it stays, stopped, until the sandbox goes.
 
         Returns:
             Seconds until the machine ran, and until JupyterLab answered after that.

@@ -69,7 +69,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine that a launch finishes, as Ansible's inventory names it."""
+    """The machine that a launch finishes, as it is reached by SSH."""
 
     address: str
     login: Login
@@ -114,8 +114,8 @@ class Finishing(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe
     first_layer: int
     """Number of the first layer that the machine lacks, from 1; roles of earlier ones are left out."""
-    target: Target | None = None
-    """None for a workspace that a machine runs by itself."""
+    by_ssh: bool = False
+    """Ansible runs here, on a machine that `aim` names; otherwise the machine runs the workspace by itself."""
 
 
 def render(rendering: Rendering | Finishing, library: Library, folder: Path) -> Workspace:
@@ -135,14 +135,30 @@ def render(rendering: Rendering | Finishing, library: Library, folder: Path) -> 
     return workspace
 
 
-def render_sysprep(target: Target, library: Library, folder: Path) -> Workspace:
-    """Write a workspace that runs the role sysprep on a machine, and nothing else, into ``folder``."""
+def aim(workspace: Workspace, target: Target) -> None:
+    """Name the machine that a workspace is for.
+
+    It stands in a file of its own, which Ansible reads when the machine's first task is due: Ansible may have started
+    while the machine still boots.
+    """
+    host = {
+        "ansible_host": target.address,
+        "ansible_user": target.login.user,
+        "ansible_ssh_common_args": shlex.join(target.login.options),
+    }
+    place = workspace.folder / "inventory" / "host_vars" / "machine.json"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(_json(host), encoding="utf-8")
+
+
+def render_sysprep(library: Library, folder: Path) -> Workspace:
+    """Write a workspace that runs the role sysprep by SSH, and nothing else, into ``folder``."""
     workspace = Workspace(folder)
     for part in ("project/roles", "project/callback_plugins", "inventory", "env"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     shutil.copy2(library.file("playbooks", "sysprep.yml"), workspace.project / "playbook.yml")
     (workspace.project / "ansible.cfg").write_text(_ANSIBLE_CFG, encoding="utf-8")
-    for name, text in _runner_texts(target, {}).items():
+    for name, text in _runner_texts({}, by_ssh=True).items():
         (folder / name).write_text(text, encoding="utf-8")
     for role in library.role_closure("sysprep"):
         _copy_role(library.role(role), workspace.project / "roles" / role)
@@ -175,27 +191,24 @@ def _packer_texts(rendering: Rendering, library: Library) -> dict[str, str]:
 
 
 def _finishing_texts(finishing: Finishing) -> dict[str, str]:
-    return _runner_texts(finishing.target, {"cws_first_layer": finishing.first_layer, "cws_sysprep": False})
+    variables = {"cws_first_layer": finishing.first_layer, "cws_sysprep": False}
+    return _runner_texts(variables, by_ssh=finishing.by_ssh)
 
 
-def _runner_texts(target: Target | None, variables: Mapping[str, object]) -> dict[str, str]:
+def _runner_texts(variables: Mapping[str, object], *, by_ssh: bool) -> dict[str, str]:
     """Return what ansible-runner reads; ``ansible-runner run FOLDER -p playbook.yml`` does the same by hand."""
     settings = {"pexpect_timeout": _PUMP_SECONDS, "suppress_output_file": True}
     files: dict[str, object] = {"env/extravars": variables, "env/settings": settings}
-    if target:
+    if by_ssh:
         files |= {
-            "inventory/hosts.json": {"all": {"hosts": {"machine": _host(target)}}},
+            "inventory/hosts.json": {"all": {"hosts": {"machine": {}}}},
             "env/envvars": {"ANSIBLE_HOST_KEY_CHECKING": "True", "ANSIBLE_SSH_RETRIES": "4"},
         }
-    return {name: json.dumps(content, indent=2) + "\n" for name, content in files.items()}
+    return {name: _json(content) for name, content in files.items()}
 
 
-def _host(target: Target) -> dict[str, str]:
-    return {
-        "ansible_host": target.address,
-        "ansible_user": target.login.user,
-        "ansible_ssh_common_args": shlex.join(target.login.options),
-    }
+def _json(content: object) -> str:
+    return json.dumps(content, indent=2) + "\n"
 
 
 def record(recipe: Recipe) -> dict[str, Any]:

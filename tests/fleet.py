@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from types import SimpleNamespace
 
 import msgspec
 
@@ -170,11 +172,20 @@ class Player:
     """Plays every layer well, but for one that fails; remembers what it was given."""
 
     def __init__(self):
+        self.begun = self.ended = 0
         self.played = []
         self.fails = ""
         self.during = lambda: None
 
-    def play(self, playbook, emit, cancel):
+    @contextlib.contextmanager
+    def begin(self, playbook, emit):
+        self.begun += 1
+        try:
+            yield SimpleNamespace(run=lambda cancel: self._run(playbook, emit, cancel))
+        finally:
+            self.ended += 1
+
+    def _run(self, playbook, emit, cancel):
         text = (playbook.workspace / "recipe.json").read_bytes()
         layers = [layer["name"] for layer in msgspec.json.decode(text)["layers"]]
         self.played.append(playbook)

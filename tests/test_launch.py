@@ -296,6 +296,8 @@ def test_capacity_for_no_type_at_all(pad):
     with pytest.raises(LimitExceeded):
         go(pad)
     assert pad.left() == []
+    # Ansible had been started for a machine that never came.
+    assert (pad.player.begun, pad.player.ended, pad.player.played) == (1, 1, [])
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from cws_build.model.events import LayerFinished, TaskFinished, ToolLine
 from cws_build.ports.machines import Playbook
 from cws_build.render import _ANSIBLE_CFG
 from tests.project import ROOT
+from tests.sandbox.rig import until
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("ansible-playbook") or shutil.which("ansible-playbook", path=sys.exec_prefix + "/bin")),
@@ -27,8 +30,8 @@ SECRET = "hunter2-and-more"
 
 
 @pytest.fixture
-def play(tmp_path, monkeypatch):
-    """Return a function that runs one layer of tasks; it returns the outcome and the events."""
+def begun(tmp_path, monkeypatch):
+    """Return a context that starts one layer of tasks; it gives the play and the events."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-user")
     monkeypatch.setenv("CWS_TEST_LEAK", "of-the-user-too")
     role = tmp_path / "work" / "project" / "roles" / "one" / "tasks"
@@ -46,7 +49,8 @@ def play(tmp_path, monkeypatch):
     settings = {"pexpect_timeout": 1, "suppress_output_file": True}
     (tmp_path / "work" / "env" / "settings").write_text(json.dumps(settings))
 
-    def run(*tasks, on_event=lambda _event: None, cancel=None):
+    @contextlib.contextmanager
+    def begun(*tasks, on_event=lambda _event: None):
         (role / "main.yml").write_text(json.dumps([{"name": f"task {n}", **task} for n, task in enumerate(tasks)]))
         told = []
 
@@ -62,7 +66,19 @@ def play(tmp_path, monkeypatch):
             events=tmp_path / "tasks.jsonl",
             log=tmp_path / "ansible.log",
         )
-        return RunnerAnsible().play(playbook, emit, cancel or threading.Event()), told
+        with RunnerAnsible().begin(playbook, emit) as started:
+            yield started, told
+
+    return begun
+
+
+@pytest.fixture
+def play(begun):
+    """Return a function that runs one layer of tasks; it returns the outcome and the events."""
+
+    def run(*tasks, cancel=None, **options):
+        with begun(*tasks, **options) as (started, told):
+            return started.run(cancel or threading.Event()), told
 
     return run
 
@@ -103,6 +119,36 @@ def test_what_a_killed_play_would_leave_can_be_found_from_its_run(play, tmp_path
     (home,) = homes
     assert any(f"ANSIBLE_HOME={home}" in event.text for event in told if isinstance(event, ToolLine))
     assert not home.exists()
+
+
+def waiting(folder):
+    """Return the processes that stand at a play's gate."""
+    gate = ToolHome(folder).temporary / "gate"
+    found = []
+    for pid in marked(f"CWS_GATE={gate}"):
+        with contextlib.suppress(OSError):
+            found += [pid for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.readlink() == gate]
+    return found
+
+
+def test_a_play_waits_for_its_machine(begun, tmp_path):
+    shown = {"ansible.builtin.debug": {"msg": "{{ named }}"}}
+    with begun(shown) as (started, told):
+        until(lambda: waiting(tmp_path))
+        (tmp_path / "work" / "inventory" / "host_vars").mkdir()
+        (tmp_path / "work" / "inventory" / "host_vars" / "here.json").write_text('{"named": "only now"}')
+        assert started.run(threading.Event()).code == 0
+    assert any("only now" in event.text for event in told if isinstance(event, ToolLine))
+
+
+def test_a_play_that_is_never_run_leaves_nothing(begun, tmp_path):
+    with begun(command("touch", str(tmp_path / "touched"))) as (_started, told):
+        until(lambda: waiting(tmp_path))
+        (pid,) = waiting(tmp_path)
+    assert not Path(f"/proc/{pid}").exists()
+    assert not (tmp_path / "touched").exists()
+    assert told == []
+    assert not ToolHome(tmp_path).temporary.exists()
 
 
 def test_a_task_that_fails_is_told_once(play):

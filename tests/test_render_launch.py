@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import shlex
 
+import msgspec
+
 from cws_build.ports.machines import Login
-from cws_build.render import Finishing, Target, render, render_texts
+from cws_build.render import Finishing, Target, aim, render, render_texts
 from tests.project import compiled, fixture_library, rendering
 
 
-def finishing(recipe, tmp_path, *, first_layer=1, key=True):
-    login = Login(user="admin", key_file=tmp_path / "a key" if key else None, known_hosts=tmp_path / "known 100%")
-    return Finishing(recipe=recipe, first_layer=first_layer, target=Target(address="192.0.2.7", login=login))
+def finishing(recipe, *, first_layer=1):
+    return Finishing(recipe=recipe, first_layer=first_layer, by_ssh=True)
 
 
-def test_the_playbook_is_that_of_a_bake(tmp_path):
+def test_the_playbook_is_that_of_a_bake():
     baked = render_texts(rendering("quarry"), fixture_library())
-    launched = render_texts(finishing(compiled("quarry").recipe, tmp_path), fixture_library())
+    launched = render_texts(finishing(compiled("quarry").recipe), fixture_library())
     same = {"project/playbook.yml", "project/ansible.cfg", "recipe.json"}
     assert {name: baked[name] for name in same} == {name: launched[name] for name in same}
     assert not any(name.startswith("packer/") for name in launched)
@@ -26,7 +27,7 @@ def test_the_playbook_is_that_of_a_bake(tmp_path):
 def test_only_what_is_missing(tmp_path):
     recipe = compiled("quarry").recipe
     last = len(recipe.layers)
-    workspace = render(finishing(recipe, tmp_path, first_layer=last), fixture_library(), tmp_path / "work")
+    workspace = render(finishing(recipe, first_layer=last), fixture_library(), tmp_path / "work")
     roles = {path.name for path in (workspace.project / "roles").iterdir()}
     assert roles == set(fixture_library().role_closure(recipe.layers[-1].role))
     assert json.loads((workspace.folder / "env" / "extravars").read_bytes()) == {
@@ -37,16 +38,19 @@ def test_only_what_is_missing(tmp_path):
 
 
 def test_how_the_machine_is_reached(tmp_path):
-    recipe = compiled("quarry").recipe
-    texts = render_texts(finishing(recipe, tmp_path), fixture_library())
-    host = json.loads(texts["inventory/hosts.json"])["all"]["hosts"]["machine"]
+    workspace = render(finishing(compiled("quarry").recipe), fixture_library(), tmp_path / "work")
+    assert json.loads((workspace.folder / "inventory/hosts.json").read_text()) == {"all": {"hosts": {"machine": {}}}}
+    login = Login(user="admin", key_file=tmp_path / "a key", known_hosts=tmp_path / "known 100%")
+    aim(workspace, Target(address="192.0.2.7", login=login))
+    named = workspace.folder / "inventory/host_vars/machine.json"
+    host = json.loads(named.read_text())
     options = shlex.split(host["ansible_ssh_common_args"])
     assert (host["ansible_host"], host["ansible_user"]) == ("192.0.2.7", "admin")
     assert options[options.index("-i") + 1] == str(tmp_path / "a key")
     assert f'UserKnownHostsFile="{tmp_path}/known 100%%"' in options
-    assert json.loads(texts["env/envvars"])["ANSIBLE_HOST_KEY_CHECKING"] == "True"
-    agents = render_texts(finishing(recipe, tmp_path, key=False), fixture_library())
-    assert "IdentitiesOnly" not in agents["inventory/hosts.json"]
+    assert json.loads((workspace.folder / "env/envvars").read_text())["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    aim(workspace, Target(address="192.0.2.7", login=msgspec.structs.replace(login, key_file=None)))
+    assert "IdentitiesOnly" not in named.read_text()
 
 
 def test_a_machine_that_runs_it_itself_has_no_inventory():

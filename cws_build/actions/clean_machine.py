@@ -14,7 +14,7 @@ from cws_build.model.events import Notice, StepFinished
 from cws_build.model.failures import explain
 from cws_build.model.machine_tags import NAME_TAG, SSH_USER_TAG
 from cws_build.ports.machines import Playbook
-from cws_build.render import Target, render_sysprep
+from cws_build.render import Target, aim, render_sysprep
 
 if TYPE_CHECKING:
     from cws_build.context import Context
@@ -42,7 +42,8 @@ def clean_machine(ctx: Context, run: Run, machine: MachineState, user: str) -> N
     """
     machine = _answering(ctx, run, machine)
     login = login_to(ctx, machine.region, machine.tags.get(NAME_TAG, ""), machine.tags.get(SSH_USER_TAG) or user)
-    workspace = render_sysprep(Target(address=machine.address, login=login), ctx.library, run.folder / "workspace")
+    workspace = render_sysprep(ctx.library, run.folder / "workspace")
+    aim(workspace, Target(address=machine.address, login=login))
     watch = Watch(ctx.emit, run, ctx.account().cloud(machine.region), demand_imdsv2=False)
     message = f"sysprep removes host keys, logins, logs and caches from {machine.id}"
     ctx.emit(Notice(run=run.info.id, message=message, hint="it has them again, new ones, when it has booted"))
@@ -53,7 +54,8 @@ def clean_machine(ctx: Context, run: Run, machine: MachineState, user: str) -> N
         events=run.folder / "tasks.jsonl",
         log=run.folder / "ansible.log",
     )
-    outcome = ctx.ansible().play(playbook, watch, ctx.cancel)
+    with ctx.ansible().begin(playbook, watch) as play:
+        outcome = play.run(ctx.cancel)
     if outcome.code or outcome.interrupted or watch.failure:
         raise _failure(run, machine, watch, outcome)
     # Whoever kept its host key would be warned of an impostor at the next login.

@@ -11,7 +11,7 @@ import msgspec
 from cws_build.actions.await_ready import await_services, await_ssh
 from cws_build.actions.copy_for_launch import begin_background_copy, copy_for_launch
 from cws_build.actions.machine_access import hand_over, login_to
-from cws_build.actions.provision import provision
+from cws_build.actions.provision import provisioning
 from cws_build.actions.start_machine import start_machine
 from cws_build.errors import CloudError, StoreError
 from cws_build.model.events import Notice
@@ -21,10 +21,13 @@ from cws_build.model.launching import LaunchPlan, LaunchResult, ServiceState
 from cws_build.ports import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cws_build.context import Context
     from cws_build.ports.machines import MachineState
+
+    RunLayers = Callable[[MachineState], dict[str, float]]
+    """Runs layers on a machine; layer name -> seconds."""
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +71,16 @@ def launch_once(ctx: Context, trial: Trial) -> LaunchResult:
     _say_start(ctx, trial)
     planned = _with_copy(ctx, trial, phases)
     _begin_background_copy(ctx, trial)
-    with phases.of("start"):
-        machine = start_machine(ctx, planned, trial.run, user_data=_user_data(ctx, planned))
-    layers = _provisioned(ctx, planned, trial, machine, phases)
+    with _layers_of(ctx, planned, trial) as run_layers:
+        with phases.of("start"):
+            machine = start_machine(ctx, planned, trial.run, user_data=_user_data(ctx, planned))
+        if planned.request.transport == "ssh" and (planned.missing_layers or planned.request.wait):
+            with phases.of("ssh"):
+                await_ssh(ctx, trial.run, machine)
+        if run_layers:
+            with phases.of("layers"):
+                spent = run_layers(machine)
+            phases.seconds.update({f"layer:{name}": seconds for name, seconds in spent.items()})
     services = _services(ctx, planned, trial, machine, phases)
     ready_at = ctx.clock().isoformat(timespec="milliseconds")
     hand_over(ctx, trial.run, machine.region)
@@ -85,7 +95,7 @@ def launch_once(ctx: Context, trial: Trial) -> LaunchResult:
         instance_type=machine.instance_type,
         ami_id=machine.image,
         ready_seconds=phases.seconds["total"] if planned.request.wait else None,
-        provisioned_layers=layers,
+        provisioned_layers=planned.missing_layers,
         services=services,
         seconds=phases.seconds,
         fell_back=trial.fell_back,
@@ -140,38 +150,21 @@ def _user_data(ctx: Context, plan: LaunchPlan) -> bytes:
     return user_data_for(ctx, plan)
 
 
-def _provisioned(
-    ctx: Context, plan: LaunchPlan, trial: Trial, machine: MachineState, phases: Phases
-) -> tuple[str, ...]:
-    """See the missing layers through, which must be over before a machine is handed over, waiting or not.
+@contextmanager
+def _layers_of(ctx: Context, plan: LaunchPlan, trial: Trial) -> Iterator[RunLayers | None]:
+    """Make ready what sees the missing layers through, which must be over before a machine is handed over.
 
-    By user data the machine runs them itself; without waiting it is left to do so.
+    By SSH they run with and without waiting. By user data the machine runs them itself; without waiting it is left to.
     """
-    missing, wait = plan.missing_layers, plan.request.wait
-    if plan.request.transport == "user-data":
-        seconds = _by_user_data(ctx, plan, trial, machine, phases) if missing and wait else {}
-    else:
-        seconds = _by_ssh(ctx, plan, trial, machine, phases) if missing or wait else {}
-    phases.seconds.update({f"layer:{name}": spent for name, spent in seconds.items()})
-    return missing
-
-
-def _by_ssh(ctx: Context, plan: LaunchPlan, trial: Trial, machine: MachineState, phases: Phases) -> dict[str, float]:
-    with phases.of("ssh"):
-        await_ssh(ctx, trial.run, machine)
     if not plan.missing_layers:
-        return {}
-    with phases.of("layers"):
-        return provision(ctx, plan, trial.run, machine, secrets=trial.secrets)
+        yield None
+    elif plan.request.transport == "ssh":
+        with provisioning(ctx, plan, trial.run, secrets=trial.secrets) as ready:
+            yield ready.run_on
+    else:
+        from cws_build.actions.user_data import await_user_data
 
-
-def _by_user_data(
-    ctx: Context, plan: LaunchPlan, trial: Trial, machine: MachineState, phases: Phases
-) -> dict[str, float]:
-    from cws_build.actions.user_data import await_user_data
-
-    with phases.of("layers"):
-        return await_user_data(ctx, trial.run, machine, plan)
+        yield (lambda machine: await_user_data(ctx, trial.run, machine, plan)) if plan.request.wait else None
 
 
 def _services(

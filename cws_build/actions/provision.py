@@ -1,61 +1,85 @@
-"""Run the layers that a machine lacks: the playbook of a bake, on a machine that was launched."""
+"""Run the layers that a machine lacks: the playbook of a bake, on a machine that is being launched."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
 
 from cws_build.actions.machine_access import login_to
 from cws_build.actions.start_machine import ended
 from cws_build.actions.watch_build import Watch
+from cws_build.context import Context
 from cws_build.errors import CloudError, Interrupted, ProvisionFailed
 from cws_build.model import task_failure
 from cws_build.model.failures import explain
-from cws_build.ports.machines import Playbook
-from cws_build.render import Finishing, Target, render
+from cws_build.model.launching import LaunchPlan
+from cws_build.ports import Run
+from cws_build.ports.machines import Play, Playbook
+from cws_build.render import Finishing, Target, Workspace, aim, render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from cws_build.context import Context
-    from cws_build.model.launching import LaunchPlan
-    from cws_build.ports import Outcome, Run
+    from cws_build.ports import Outcome
     from cws_build.ports.machines import MachineState
 
 
-def provision(
-    ctx: Context, plan: LaunchPlan, run: Run, machine: MachineState, *, secrets: Sequence[str] = ()
-) -> dict[str, float]:
-    """Run the plan's missing layers on a machine whose SSH answers.
+class Provisioning(msgspec.Struct, frozen=True, kw_only=True):
+    """Layers that wait for their machine. Made by `provisioning`."""
 
-    Afterwards the machine's own ``/var/lib/cws-build/recipe.json`` names all layers.
+    ctx: Context
+    plan: LaunchPlan
+    run: Run
+    workspace: Workspace
+    watch: Watch
+    play: Play
+
+    def run_on(self, machine: MachineState) -> dict[str, float]:
+        """Run the plan's missing layers on a machine whose SSH answers.
+
+        Afterwards the machine's own ``/var/lib/cws-build/recipe.json`` names all layers.
+
+        Returns:
+            Layer name -> seconds, of the layers that ran.
+
+        Raises:
+            ProvisionFailed: A layer failed; the message names layer, task and place.
+            CloudError: The machine ended meanwhile.
+            Interrupted: ``ctx.cancel`` was set.
+        """
+        ctx, plan = self.ctx, self.plan
+        login = login_to(ctx, machine.region, plan.request.name, plan.ssh_user)
+        aim(self.workspace, Target(address=machine.address, login=login))
+        outcome = self.play.run(ctx.cancel)
+        if outcome.code or outcome.interrupted or self.watch.failure:
+            end = None if outcome.interrupted else _end_of(ctx, machine)
+            if end:
+                raise end
+            _raise_failure(plan, self.run, self.watch, outcome)
+        return self.watch.seconds
+
+
+@contextmanager
+def provisioning(ctx: Context, plan: LaunchPlan, run: Run, *, secrets: Sequence[str] = ()) -> Iterator[Provisioning]:
+    """Render a plan's missing layers, and start Ansible, which is ready for them when the machine is.
 
     Args:
         ctx: The context.
         plan: Which layers, beginning with `LaunchPlan.first_layer`.
         run: Its folder holds the workspace, the log and the task events.
-        machine: Where.
         secrets: Texts of the template that must not be shown.
 
-    Returns:
-        Layer name -> seconds, of the layers that ran.
-
     Raises:
-        ProvisionFailed: A layer failed; the message names layer, task and place.
-        CloudError: The machine ended meanwhile.
         ToolMissing: Ansible is not there.
-        Interrupted: ``ctx.cancel`` was set.
     """
-    if plan.first_layer > len(plan.recipe.layers):
-        return {}
     info = run.info
-    login = login_to(ctx, machine.region, plan.request.name, plan.ssh_user)
-    finishing = Finishing(
-        recipe=plan.recipe, first_layer=plan.first_layer, target=Target(address=machine.address, login=login)
-    )
+    finishing = Finishing(recipe=plan.recipe, first_layer=plan.first_layer, by_ssh=True)
     workspace = render(finishing, ctx.library, run.folder / "workspace")
     events = run.folder / "tasks.jsonl"
     events.unlink(missing_ok=True)  # an earlier machine's of the same run
-    watch = Watch(ctx.emit, run, ctx.account().cloud(machine.region), demand_imdsv2=False)
+    watch = Watch(ctx.emit, run, ctx.account().cloud(plan.resolution.region), demand_imdsv2=False)
     playbook = Playbook(
         workspace=workspace.folder,
         run=info.id,
@@ -64,13 +88,8 @@ def provision(
         events=events,
         log=run.folder / "ansible.log",
     )
-    outcome = ctx.ansible().play(playbook, watch, ctx.cancel)
-    if outcome.code or outcome.interrupted or watch.failure:
-        end = None if outcome.interrupted else _end_of(ctx, machine)
-        if end:
-            raise end
-        _raise_failure(plan, run, watch, outcome)
-    return watch.seconds
+    with ctx.ansible().begin(playbook, watch) as play:
+        yield Provisioning(ctx=ctx, plan=plan, run=run, workspace=workspace, watch=watch, play=play)
 
 
 def _end_of(ctx: Context, machine: MachineState) -> CloudError | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cws_build.drivers import process
@@ -18,6 +19,8 @@ from cws_build.errors import ToolMissing
 from cws_build.ports import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cws_build.ports import Cancel, Emit
     from cws_build.ports.machines import Playbook
 
@@ -55,35 +58,28 @@ def _executable() -> str:
 class RunnerAnsible:
     """Implements `cws_build.ports.machines.Ansible` through ansible-runner."""
 
-    def play(self, playbook: Playbook, emit: Emit, cancel: Cancel) -> Outcome:
+    @contextmanager
+    def begin(self, playbook: Playbook, emit: Emit) -> Iterator[RunnerPlay]:
         """See the port.
 
         Raises:
             ToolMissing: There is no ansible-playbook on the children's PATH.
         """
         program = _executable()
-        started = time.monotonic()
         with Setup(playbook, program) as setup, PlaySession(playbook, emit) as session:
-            work = _Work(setup, session)
+            play = RunnerPlay(setup, session)
             try:
-                work.follow(cancel)
+                yield play
             finally:
-                work.end()
-            return Outcome(
-                argv=tuple(setup.argv),
-                code=work.code,
-                seconds=time.monotonic() - started,
-                tail=session.finish(),
-                interrupted=work.stopped.is_set(),
-            )
+                play.end()
 
 
-class _Work:
-    """ansible-runner in a thread of its own, so that ours can tell of tasks while they run."""
+class RunnerPlay:
+    """Implements `cws_build.ports.machines.Play`: ansible-runner in a thread, while ours tells of tasks as they run."""
 
     def __init__(self, setup: Setup, session: PlaySession) -> None:
-        self.stopped = threading.Event()
-        self.code = 254
+        self._stopped = threading.Event()
+        self._code = 254
         """Ansible's exit status; ansible-runner's own 254 for a run that did not end by itself."""
         self._setup, self._session = setup, session
         # The kernel ends the child with the thread that started it; see process.guarded.
@@ -92,21 +88,29 @@ class _Work:
 
     def _run(self) -> None:
         try:
-            self.code = self._setup.run(self._session.take, self.stopped.is_set)
+            self._code = self._setup.run(self._session.take, self._stopped.is_set)
         except Exception as error:  # noqa: BLE001  whatever it is, the outcome tells; a stopped child raises as well
             self._session.say(f"ansible-runner failed: {type(error).__name__}: {error}")
 
-    def follow(self, cancel: Cancel) -> None:
-        """Pass events on until the playbook has ended, or is to end."""
+    def run(self, cancel: Cancel) -> Outcome:
+        """See the port."""
+        started = time.monotonic()
+        self._setup.open_gate()
         while self._thread.is_alive() and not cancel.is_set():
             self._session.tick()
             self._thread.join(_POLL)
-        if self._thread.is_alive():
-            self.stopped.set()
+        self.end()
+        return Outcome(
+            argv=tuple(self._setup.argv),
+            code=self._code,
+            seconds=time.monotonic() - started,
+            tail=self._session.finish(),
+            interrupted=self._stopped.is_set(),
+        )
 
     def end(self) -> None:
         """Leave no process behind: SSH's shared connections outlive a playbook, and its workers an interrupt."""
         if self._thread.is_alive():
-            self.stopped.set()
+            self._stopped.set()
         end_marked(self._setup.mark)
         self._thread.join(_END)

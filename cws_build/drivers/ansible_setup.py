@@ -16,6 +16,7 @@ from cws_build.drivers.tool_home import ToolHome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from cws_build.ports.machines import Playbook
 
@@ -37,14 +38,28 @@ class Setup:
         self._playbook, self._program = playbook, program
         self._artifacts = playbook.workspace / "artifacts"
         self._home = ToolHome(playbook.log.absolute().parent)
+        self._gate = -1
 
     def __enter__(self) -> Self:
         self._home.__enter__()
+        os.mkfifo(self._gate_path)
+        # Open for both, it waits for no reader, and the reader for no writer.
+        self._gate = os.open(self._gate_path, os.O_RDWR | os.O_CLOEXEC)
         return self
 
     def __exit__(self, *_: object) -> None:
+        os.close(self._gate)
         self._home.__exit__()
         shutil.rmtree(self._artifacts, ignore_errors=True)
+
+    @property
+    def _gate_path(self) -> Path:
+        """The pipe at which the callback plugin holds the play until a line comes."""
+        return self._home.temporary / "gate"
+
+    def open_gate(self) -> None:
+        """Let the play begin, now or when Ansible has started."""
+        os.write(self._gate, b"\n")
 
     def run(self, take: Callable[[Mapping[str, Any]], bool], stopped: Callable[[], bool]) -> int:
         """Run the playbook to its end in this thread; return Ansible's exit status.
@@ -82,6 +97,7 @@ class Setup:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_FORCE_COLOR": "0",
             "CWS_EVENTS": str(self._playbook.events.absolute()),
+            "CWS_GATE": str(self._gate_path),
             # Ansible refuses a locale that is not UTF-8, and failures are recognised by English words.
             "LC_ALL": "C.UTF-8",
         }

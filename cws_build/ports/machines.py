@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from cws_build.model.image import Resource
     from cws_build.ports import Cancel, Emit, Outcome
 
@@ -142,11 +144,27 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True):
     """What Ansible printed, scrubbed."""
 
 
-class Ansible(Protocol):
-    """Runs playbooks on machines that exist."""
+class Play(Protocol):
+    """A playbook whose Ansible has started, and which waits for its machine."""
 
-    def play(self, playbook: Playbook, emit: Emit, cancel: Cancel) -> Outcome:
-        """Run a playbook, streaming task events; never raises for a failed task, the outcome tells."""
+    def run(self, cancel: Cancel) -> Outcome:
+        """Let it go, and see it through; never raises for a failed task, the outcome tells.
+
+        By now the workspace must name the machine, and the machine must answer.
+        """
+        ...
+
+
+class Ansible(Protocol):
+    """Runs playbooks on machines."""
+
+    def begin(self, playbook: Playbook, emit: Emit) -> AbstractContextManager[Play]:
+        """Start Ansible, which takes a second, up to where it needs the machine; leaving the context ends it.
+
+        Args:
+            playbook: What to run; its workspace need not name the machine yet.
+            emit: Told of tasks as they happen.
+        """
         ...
 
 

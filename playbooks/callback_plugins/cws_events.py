@@ -1,7 +1,8 @@
 """Ansible callback plugin: what the playbook does, as JSON lines in the file that ``$CWS_EVENTS`` names.
 
 Plain Ansible (ansible-core 2.14 and later), lying beside the playbook, where Ansible loads it by itself. The
-lines have the schema of cws-build's events; without the variable the plugin does nothing. A layer is an
+lines have the schema of cws-build's events; without the variable the plugin does nothing. Where ``$CWS_GATE``
+names a pipe, the first play begins when a line can be read from it: the machine is there from then on. A layer is an
 ``include_role`` task named ``layer <index>/<total> <name>``; every task that it includes belongs to it.
 """
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ansible.executor.task_result import CallbackTaskResult
     from ansible.playbook import Playbook
+    from ansible.playbook.play import Play
     from ansible.playbook.task import Task
 
 DOCUMENTATION = """
@@ -31,6 +33,7 @@ short_description: Writes layers and tasks as JSON lines
 description:
   - Appends one JSON object per event to the file named by the environment variable E(CWS_EVENTS).
   - Does nothing when the variable is not set, and never changes what Ansible prints.
+  - Begins the first play when a line can be read from the pipe that the environment variable E(CWS_GATE) names, if any.
 """
 
 _LAYER = re.compile(r"^layer (\d+)/(\d+) (\S+)$", re.IGNORECASE)
@@ -77,6 +80,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
         super().__init__(*args, **kwargs)
         self._file = os.environ.get("CWS_EVENTS", "")
         self.disabled = not self._file
+        self._gate = os.environ.get("CWS_GATE", "")
         self._folder = Path.cwd()
         self._layer: _Layer | None = None
         self._tasks: dict[str, _Started] = {}
@@ -88,6 +92,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
         gc.set_threshold(_OBJECTS)
         gc.freeze()
         self._folder = Path(playbook._basedir).resolve()  # noqa: SLF001  # there is no public name for it
+
+    def v2_playbook_on_play_start(self, play: Play) -> None:  # noqa: ARG002  # Ansible's own signature
+        """Wait until the machine may be asked."""
+        gate, self._gate = self._gate, ""
+        if gate:
+            with Path(gate).open("rb") as file:
+                file.readline()
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002  # Ansible's own signature
         """Tell of a task, and of the layer that begins or ends with it."""

@@ -13,7 +13,7 @@ import pytest
 
 from cws_build.actions.await_ready import await_services, await_ssh
 from cws_build.actions.machine_access import hand_over, login_to, remove_machine
-from cws_build.actions.provision import provision
+from cws_build.actions.provision import provisioning
 from cws_build.actions.start_machine import start_machine
 from cws_build.actions.user_data import await_user_data, user_data_for
 from cws_build.errors import Interrupted, ProvisionFailed
@@ -56,6 +56,12 @@ class Bench:
 
     def output(self, machine, plan, *words):
         return self.ctx.probe.output_of(machine.address, self.login(plan), words)
+
+
+def provision(ctx, plan, run, machine):
+    """Run the missing layers of a plan on a machine that is there already."""
+    with provisioning(ctx, plan, run) as ready:
+        return ready.run_on(machine)
 
 
 def _by_id(image):

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from benchmarks.measure import CWS_BUILD, PYTHON, SkippedError, run_to_end, timed
+from benchmarks.measure import CWS_BUILD, PYTHON, Heard, SkippedError, run_to_end, timed
 from benchmarks.watched import watch_launch
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Baked:
     seconds: float
     memory_mb: float
     document: dict[str, Any]
+    packer: Heard
+    """The same seconds, with what Packer printed."""
 
     @property
     def last_layer(self) -> float:
@@ -98,13 +100,16 @@ class Box:
         """
         words = [PYTHON, "-c", _PROGRAM, "--sandbox", "--json", "bake", template, *options]
         words += [] if gate else ["--no-boot-test"]
-        began = time.perf_counter()
+        at, began = time.time(), time.perf_counter()
         done = run_to_end(words, self.environment)
         seconds = time.perf_counter() - began
         if (done.returncode != 0) != fails:
             raise RuntimeError(f"the bake of {template} ended with {done.returncode}:\n{done.stdout[-2000:]}")
         peak = re.search(r"^VmHWM (\d+)$", done.stderr, re.MULTILINE)
-        return Baked(seconds, int(peak[1]) * 1024 / 1e6 if peak else 0.0, json.loads(done.stdout))
+        events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+        printed = [(event["at"] - at, event["text"]) for event in events if event.get("tool") == "packer"]
+        memory = int(peak[1]) * 1024 / 1e6 if peak else 0.0
+        return Baked(seconds, memory, json.loads(done.stdout), Heard(seconds, tuple(printed)))
 
     @functools.cached_property
     def first(self) -> Baked:

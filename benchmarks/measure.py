@@ -56,6 +56,34 @@ def run_to_end(words: Sequence[str], environment: Mapping[str, str] | None = Non
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
+@dataclasses.dataclass(frozen=True)
+class Heard:
+    """A command with what it printed."""
+
+    seconds: float
+    lines: tuple[tuple[float, str], ...]
+    """Seconds since the command began, and the line."""
+
+
+def heard(words: Sequence[str], environment: Mapping[str, str] | None = None) -> Heard:
+    """Run a command and note when it prints what; a command that fails ends the benchmark."""
+    began, lines = time.perf_counter(), list[tuple[float, str]]()
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(environment or {})}
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                lines.append((time.perf_counter() - began, line.rstrip("\n")))
+        except BaseException:
+            process.terminate()
+            raise
+    seconds = time.perf_counter() - began
+    if process.returncode:
+        said = "\n".join(line for _, line in lines)
+        raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}:\n{said[-2000:]}")
+    return Heard(seconds, tuple(lines))
+
+
 def timed(words: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
     """Run a command and return its whole process's seconds; a command that fails ends the benchmark."""
     began = time.perf_counter()

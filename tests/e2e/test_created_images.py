@@ -70,7 +70,7 @@ def test_sysprep_leaves_nothing_of_the_machine_in_the_image_and_its_login_comes_
 
 
 def test_several_regions_and_one_that_fails(box, libraries, machine):
-    box.fault("--call", "CopyImage", "--in-region", "eu-west-1", "--fails", "no room")
+    box.fault("--call", "CopyImage", "--region", "eu-west-1", "--fails", "no room")
     regions = f"{REGION},us-west-2,eu-west-1"
     words = ("ami", "create-multi", "canvas", "studio", "--regions", regions, "--name", "Tiny all")
     done = box.cws(*words, libraries=libraries)

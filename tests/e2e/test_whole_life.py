@@ -44,7 +44,7 @@ def test_from_a_machine_to_its_end(box, before, cws, trusting):
     assert box.image(created["ami_id"])["State"] == "available"
 
     # three regions, one of which is told to fail; the same command again goes on
-    box.fault("--call", "CopyImage", "--in-region", FAR, "--fails", "no storage today")
+    box.fault("--call", "CopyImage", "--region", FAR, "--fails", "no storage today")
     words = (
         "ami",
         "create-multi",

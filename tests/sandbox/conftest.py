@@ -16,7 +16,7 @@ def machines():
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory, machines):
     """Run a sandbox for one file of tests."""
-    with rig.running(tmp_path_factory.mktemp("sandbox"), machines=machines) as sandbox:
+    with rig.running(tmp_path_factory.mktemp("state") / "sandbox", machines=machines) as sandbox:
         yield sandbox
 
 

@@ -25,6 +25,14 @@ def code_of(call, **words):
     return error.value.response["Error"]["Code"]
 
 
+@pytest.mark.parametrize(("words", "region"), [(("--region", "eu-west-1"), "eu-west-1"), ((), "")])
+def test_the_command_limits_a_fault_to_the_region_it_names(sandbox, cws, monkeypatch, words, region):
+    monkeypatch.setenv("CWS_BUILD_STATE", str(sandbox.state.parent))
+    monkeypatch.setenv("AWS_REGION", "us-west-2")  # where somebody works says nothing about what they want to fail
+    assert cws("sandbox", "fault", "add", "--call", "CopyImage", "--fails", "no room", *words).code == 0
+    assert [(fault.call, fault.region) for fault in sandbox.faults()] == [("CopyImage", region)]
+
+
 def test_an_error_strikes_as_often_as_told_and_where_told(sandbox, ec2):
     sandbox.add_fault(Fault(call="DescribeImages", error="UnauthorizedOperation", times=2, region="us-east-1"))
     other = rig.client(sandbox, region="eu-west-1")

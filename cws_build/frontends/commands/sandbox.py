@@ -38,7 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _configure_fault(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["add", "list", "clear"])
     parser.add_argument("--call", default="*", metavar="NAME", help="an API call such as RunInstances; * for all")
-    parser.add_argument("--in-region", default="", metavar="REGION", help="only there")
     parser.add_argument("--account", default="", metavar="NUMBER", help="only calls of that account")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="let N snapshot copies be under way")
     parser.add_argument("--error", default="", metavar="CODE", help="answer with this AWS error code")
@@ -79,7 +78,7 @@ def _fault(invocation: Invocation, box: Any) -> int:  # noqa: ANN401  the sandbo
     args = invocation.args
     if args.what == "add":
         fields = {name: getattr(args, name) for name in _FAULT_FIELDS}
-        box.add_fault(Fault(region=args.in_region, where=key_values(args.where), **fields))
+        box.add_fault(Fault(region=args.region or "", where=key_values(args.where), **fields))
     elif args.what == "clear":
         box.clear_faults()
     faults = box.faults()

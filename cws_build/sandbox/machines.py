@@ -135,6 +135,11 @@ class NoMachines:
         return 0.0
 
 
+_LOGOUT = {"user@.service": "500ms", "session-.scope": "3s"}
+"""How long systemd waits at most for parts of a login to end. Under cgroup v1 a container is not told that a control
+group has become empty, nor of processes that are not init's children: a shutdown would wait 90 s for nothing."""
+
+
 class PodmanMachines:
     """Machines as podman containers.
 
@@ -156,17 +161,12 @@ class PodmanMachines:
         self.repository = repository
         self._creating = threading.Lock()
         write_folder(folder / "host")
-        self.extra_mounts = self._quick_logout() if hybrid_cgroups() else []
+        self.extra_mounts = [word for unit in _LOGOUT for word in self._quick(unit)] if hybrid_cgroups() else []
 
-    def _quick_logout(self) -> list[str]:
-        """Let users' service managers end at once.
-
-        Under cgroup v1 no container is told that a control group has become empty, so systemd would wait for
-        user@.service until its timeout of two minutes, with nothing left in it.
-        """
-        path = self.folder / "host" / "user-manager.conf"
-        path.write_text("[Service]\nTimeoutStopSec=500ms\n")
-        return ["-v", f"{path}:/run/systemd/system/user@.service.d/50-cws-sandbox.conf:ro"]
+    def _quick(self, unit: str) -> tuple[str, str]:
+        path = self.folder / "host" / f"{unit}.conf"
+        path.write_text(f"[{unit.rpartition('.')[2].title()}]\nTimeoutStopSec={_LOGOUT[unit]}\n")
+        return "-v", f"{path}:/run/systemd/system/{unit}.d/50-cws-sandbox.conf:ro"
 
     def name(self, machine: Machine) -> str:
         """Return the container's name."""

@@ -23,6 +23,8 @@ OPTIONS = (
     "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5",
 )  # fmt: skip
 OTHER = "210987654321"
+BOOT = "systemctl show -p UserspaceTimestampMonotonic"
+"""Prints what is another value after each boot."""
 USER_DATA = "#!/bin/sh\necho from user data > /root/user-data\n"
 
 
@@ -172,11 +174,9 @@ def test_stop_and_start_keep_the_files_and_the_key_is_given_once(ec2, key):
 
 def test_shutdown_and_reboot_from_inside_are_noticed(ec2, key):
     machine = launch(ec2)
-    first = answer(key, machine, "systemctl show -p UserspaceTimestampMonotonic")
+    first = answer(key, machine, BOOT)
     ssh(key, machine, "sudo systemctl reboot")
-    rig.until(
-        lambda: ssh(key, machine, "systemctl show -p UserspaceTimestampMonotonic").stdout.strip() not in {"", first}
-    )
+    rig.until(lambda: ssh(key, machine, BOOT).stdout.strip() not in {"", first})
     assert rig.instance(ec2, machine["InstanceId"])["State"]["Name"] == "running"
     ssh(key, machine, "sudo shutdown -h now")
     stopped = rig.in_state(ec2, machine["InstanceId"], "stopped")
@@ -184,11 +184,25 @@ def test_shutdown_and_reboot_from_inside_are_noticed(ec2, key):
     end(ec2, machine)
 
 
+def test_a_session_whose_end_nobody_tells_of_does_not_hold_up_a_reboot(sandbox, ec2, key):
+    """As sshd's do: under cgroup v1 systemd in a container learns only of the end of its own children."""
+    machine = launch(ec2)
+    before = answer(key, machine, BOOT)
+    name = f"cws-sandbox-{sandbox.status().id}-{machine['InstanceId']}"
+    # Its parent is outside of the machine, and it is the last to go.
+    slow = "import signal, time; signal.signal(15, lambda *_: time.sleep(5) or exit()); time.sleep(600)"
+    words = ("systemd-run", "--quiet", "--scope", "--unit=session-left", "python3", "-c", slow)
+    rig.podman("exec", "-d", name, *words)
+    rig.until(lambda: ssh(key, machine, "systemctl is-active session-left.scope").returncode == 0)
+    ssh(key, machine, "sudo systemctl reboot")
+    rig.until(lambda: ssh(key, machine, BOOT).stdout.strip() not in {"", before})
+    end(ec2, machine)
+
+
 def test_a_reboot_is_told_from_a_shutdown_though_its_monitor_is_late(sandbox, ec2, key):
     """The kernel tells of init's end before conmon writes down how it ended; a busy host makes that a long while."""
     machine = launch(ec2)
-    boot = "systemctl show -p UserspaceTimestampMonotonic"
-    before = answer(key, machine, boot)
+    before = answer(key, machine, BOOT)
     name = f"cws-sandbox-{sandbox.status().id}-{machine['InstanceId']}"
     state = json.loads(rig.podman("inspect", name))[0]["State"]
     os.kill(state["ConmonPid"], signal.SIGSTOP)
@@ -199,16 +213,15 @@ def test_a_reboot_is_told_from_a_shutdown_though_its_monitor_is_late(sandbox, ec
     finally:
         os.kill(state["ConmonPid"], signal.SIGCONT)
     assert states == {"running"}
-    rig.until(lambda: ssh(key, machine, boot).stdout.strip() not in {"", before})
+    rig.until(lambda: ssh(key, machine, BOOT).stdout.strip() not in {"", before})
     end(ec2, machine)
 
 
 def test_a_reboot_keeps_files_and_addresses(ec2, key):
     machine = launch(ec2)
-    boot = "systemctl show -p UserspaceTimestampMonotonic"
-    before = answer(key, machine, f"echo kept > ~/file; {boot}")
+    before = answer(key, machine, f"echo kept > ~/file; {BOOT}")
     ec2.reboot_instances(InstanceIds=[machine["InstanceId"]])
-    rig.until(lambda: ssh(key, machine, boot).stdout.strip() not in {"", before})
+    rig.until(lambda: ssh(key, machine, BOOT).stdout.strip() not in {"", before})
     assert answer(key, machine, "cat ~/file") == "kept"
     found = rig.instance(ec2, machine["InstanceId"])
     assert found["State"]["Name"] == "running"

@@ -133,10 +133,12 @@ def waiting(folder):
 
 def test_a_play_waits_for_its_machine(begun, tmp_path):
     shown = {"ansible.builtin.debug": {"msg": "{{ named }}"}}
+    named = tmp_path / "work" / "inventory" / "host_vars" / "here.json"
+    named.parent.mkdir()
+    named.write_text('{"named": "an earlier machine of the same run"}')
     with begun(shown) as (started, told):
         until(lambda: waiting(tmp_path))
-        (tmp_path / "work" / "inventory" / "host_vars").mkdir()
-        (tmp_path / "work" / "inventory" / "host_vars" / "here.json").write_text('{"named": "only now"}')
+        named.write_text('{"named": "only now"}')
         assert started.run(threading.Event()).code == 0
     assert any("only now" in event.text for event in told if isinstance(event, ToolLine))
 
@@ -149,6 +151,14 @@ def test_a_play_that_is_never_run_leaves_nothing(begun, tmp_path):
     assert not (tmp_path / "touched").exists()
     assert told == []
     assert not ToolHome(tmp_path).temporary.exists()
+
+
+def test_a_play_that_is_given_up_at_once_leaves_nothing(begun, tmp_path):
+    with begun(command("touch", str(tmp_path / "touched"))):
+        home = ToolHome(tmp_path).temporary
+    assert marked(f"ANSIBLE_HOME={home}") == []
+    assert not home.exists()
+    assert "ansible-runner" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_task_that_fails_is_told_once(play):

@@ -50,13 +50,17 @@ sys.exit(code)
 
 @dataclasses.dataclass(frozen=True)
 class Baked:
-    """One bake: its process's seconds and peak memory in 10^6 bytes, and what it printed."""
+    """One bake: the peak memory of its process in 10^6 bytes, and what it printed."""
 
-    seconds: float
     memory_mb: float
     document: dict[str, Any]
     packer: Heard
-    """The same seconds, with what Packer printed."""
+    """How long the process took, and what Packer printed in it."""
+
+    @property
+    def seconds(self) -> float:
+        """Return how long the process took."""
+        return self.packer.seconds
 
     @property
     def last_layer(self) -> float:
@@ -109,7 +113,7 @@ class Box:
         events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
         printed = [(event["at"] - at, event["text"]) for event in events if event.get("tool") == "packer"]
         memory = int(peak[1]) * 1024 / 1e6 if peak else 0.0
-        return Baked(seconds, memory, json.loads(done.stdout), Heard(seconds, tuple(printed)))
+        return Baked(memory, json.loads(done.stdout), Heard(seconds, tuple(printed)))
 
     @functools.cached_property
     def first(self) -> Baked:

@@ -19,8 +19,19 @@ REFRESH = BakeRequest(template="studio", architecture="x86_64", refresh=True)
 STUDIO = BakeRequest(template="studio", architecture="x86_64")
 
 
-def no_packer():
-    raise ToolMissing("Packer is not installed", hint="install it")
+class NoPacker:
+    """A Packer that is not there; `found` is called by whoever looks for it."""
+
+    def __init__(self, found=lambda: None):
+        self.found = found
+
+    def prepare(self):
+        pass
+
+    @property
+    def executable(self):
+        self.found()
+        raise ToolMissing("Packer is not installed", hint="install it")
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ def account():
 
 @pytest.fixture
 def ctx(tmp_path, account):
-    return world(tmp_path, account, packer=no_packer)
+    return world(tmp_path, account, packer=NoPacker)
 
 
 def finish(account, ident):
@@ -65,12 +76,11 @@ def beginning(tmp_path, account):
     """Return a function that begins a bake and holds it where it needs Packer, until the fixture's end or `go`."""
     going, go = threading.Event(), threading.Event()
 
-    def slow_packer():
+    def wait():
         going.set()
         go.wait(60)
-        raise ToolMissing("Packer is not installed", hint="install it")
 
-    ctx = world(tmp_path, account, packer=slow_packer)
+    ctx = world(tmp_path, account, packer=lambda: NoPacker(wait))
     with ThreadPoolExecutor(1) as pool:
 
         def begin(request):
@@ -90,7 +100,7 @@ def test_who_waited_for_another_bake_takes_its_image(tmp_path, account, beginnin
         told.append(event.message)
         waiting.set()
 
-    ctx = world(tmp_path, account, packer=no_packer, emit=emit)
+    ctx = world(tmp_path, account, packer=NoPacker, emit=emit)
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(bake, ctx, STUDIO)
         assert waiting.wait(60)

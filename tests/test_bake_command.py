@@ -75,6 +75,9 @@ class Saying:
         self.tail = tail
         self.asked = []
 
+    def prepare(self):
+        pass
+
     def version(self):
         return PackerVersion(1, 6, 6)
 

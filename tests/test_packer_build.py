@@ -242,6 +242,24 @@ def test_plugins_are_listed_where_they_are_separate(packer):
         assert any(name.startswith("packer-plugin-amazon_v") for name in names)
 
 
+def test_the_version_is_asked_once_ahead_of_its_need(tmp_path):
+    asked, counting = tmp_path / "asked", tmp_path / "packer"
+    counting.write_text(f"#!/bin/sh\necho once >> {asked}\necho Packer v1.9.4\n")
+    counting.chmod(0o755)
+    packer = PackerCli(str(counting))
+    packer.prepare()
+    packer.prepare()
+    assert packer.version() == packer.version() == PackerVersion(1, 9, 4)
+    assert asked.read_text() == "once\n"
+
+
+def test_a_missing_packer_is_told_to_whoever_needs_it():
+    missing = PackerCli("no-such-packer")
+    missing.prepare()
+    with pytest.raises(ToolMissing, match="no-such-packer"):
+        missing.version()
+
+
 def test_no_packer_is_said_with_the_way_to_get_it():
     with pytest.raises(ToolMissing, match="no-such-packer") as caught:
         PackerCli("no-such-packer").version()

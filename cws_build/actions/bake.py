@@ -47,7 +47,7 @@ def bake(ctx: Context, request: BakeRequest) -> BakeResult:
     # The lock comes first: whoever had it may just have made the image, so nobody need look before and again within.
     with ctx.runs.lock(_lock_name(ctx, compiled, request), lambda: _say_waiting(ctx, compiled), ctx.cancel):
         while True:
-            plan = plan_bake(ctx, compiled, request)
+            plan = plan_bake(ctx, compiled, request, lambda: ctx.packer().prepare())
             if plan.reused:
                 return _reused(plan, time.monotonic() - began)
             _reap_forerunners(ctx, plan)

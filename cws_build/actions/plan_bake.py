@@ -17,6 +17,8 @@ from cws_build.model.image_tags import RESIDUE_TAG
 from cws_build.model.quoting import comment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cws_build.context import Context
     from cws_build.model.baking import BakeRequest
     from cws_build.model.recipe import Recipe
@@ -35,8 +37,16 @@ def compile_for(ctx: Context, request: BakeRequest) -> Compiled:
     )
 
 
-def plan_bake(ctx: Context, compiled: Compiled, request: BakeRequest) -> BakePlan:
+def plan_bake(
+    ctx: Context, compiled: Compiled, request: BakeRequest, prepare: Callable[[], object] = lambda: None
+) -> BakePlan:
     """Decide what a bake has to do. Asks one DescribeImages, and for the base image only when nothing is reused.
+
+    Args:
+        ctx: Where to look.
+        compiled: What to bake.
+        request: How.
+        prepare: Called once it is known that something has to be built, while EC2 is asked from what.
 
     Raises:
         NoAmiError: There is no base image in this region.
@@ -48,6 +58,7 @@ def plan_bake(ctx: Context, compiled: Compiled, request: BakeRequest) -> BakePla
     if found and found[0].layers == len(recipe.layers):
         return _plan(ctx, compiled, cloud, found[0].ami, None)
     ctx.runs.prepare()
+    prepare()
     start = found[0] if found else Start(kind="base", ami=base_image(cloud, compiled))
     return _plan(ctx, compiled, cloud, None, start)
 

@@ -11,7 +11,9 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ from cws_build.ports import BuildReport, BuildRequest, PackerVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from cws_build.ports import Cancel, Emit
 
@@ -50,7 +53,8 @@ class PackerCli:
     def __init__(self, executable: str | None = None, *, patience: process.Patience | None = None) -> None:
         self._named = executable or os.environ.get("CWS_BUILD_PACKER") or "packer"
         self._patience = patience or process.Patience()
-        self._version: PackerVersion | None = None
+        self._lock = threading.Lock()
+        self._asked: Future[PackerVersion] | None = None
 
     @property
     def executable(self) -> str:
@@ -60,26 +64,37 @@ class PackerCli:
             raise ToolMissing(f"Packer is not installed: there is no {self._named!r} on PATH.", hint=_how_to_install())
         return found
 
+    def prepare(self) -> None:
+        """Begin to ask the binary for its version, which takes it about 0.1 s."""
+        with self._lock:
+            if self._asked is None:
+                pool = ThreadPoolExecutor(1, "packer-version")
+                self._asked = pool.submit(self._ask_version)
+                pool.shutdown(wait=False)
+
     def version(self) -> PackerVersion:
-        """Ask the binary for its version.
+        """Ask the binary for its version, once.
 
         Raises:
             ToolMissing: There is no Packer, it is another program of that name, or it is older than 1.6.
         """
-        if self._version is None:
-            executable = self.executable
-            command = self._command(["-machine-readable", "version"], {"CHECKPOINT_DISABLE": "1"})
-            match = _VERSION.search(process.capture(command)[1])
-            if match is None:
-                raise ToolMissing(f"{executable} is not HashiCorp's Packer.", hint=_how_to_install())
-            version = PackerVersion(*map(int, match.groups()))
-            if version < OLDEST:
-                raise ToolMissing(
-                    f"{executable} is Packer {version}, which is too old; cws-build needs {OLDEST} or newer.",
-                    hint=_how_to_install(),
-                )
-            self._version = version
-        return self._version
+        self.prepare()
+        assert self._asked is not None  # noqa: S101  just begun
+        return self._asked.result()
+
+    def _ask_version(self) -> PackerVersion:
+        executable = self.executable
+        command = self._command(["-machine-readable", "version"], {"CHECKPOINT_DISABLE": "1"})
+        match = _VERSION.search(process.capture(command)[1])
+        if match is None:
+            raise ToolMissing(f"{executable} is not HashiCorp's Packer.", hint=_how_to_install())
+        version = PackerVersion(*map(int, match.groups()))
+        if version < OLDEST:
+            raise ToolMissing(
+                f"{executable} is Packer {version}, which is too old; cws-build needs {OLDEST} or newer.",
+                hint=_how_to_install(),
+            )
+        return version
 
     def plugins(self) -> list[str]:
         """Return the plugins that the binary finds, by file name; empty for one that has its plugins built in.

@@ -96,6 +96,10 @@ class Packer(Protocol):
         """The path of the binary; raises ToolMissing."""
         ...
 
+    def prepare(self) -> None:
+        """Get ready for a build that will probably begin, while other things are waited for; raises nothing."""
+        ...
+
     def version(self) -> PackerVersion:
         """Ask the binary for its version; raises ToolMissing."""
         ...

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.loaders import JSONFileLoader, Loader
+from botocore.loaders import JSONFileLoader, Loader, instance_cache
 
 from cws_build.drivers.aws_cloud import AwsCloud
 from cws_build.drivers.aws_errors import LOGIN, translated
@@ -212,6 +212,7 @@ class QuickLoader(Loader):
         with self._lock:
             return super().load_service_model(service_name, type_name, api_version)
 
+    @instance_cache
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  the signature is botocore's
         """Name the services that have a folder; whether it holds a description of the kind shows when that is read."""
         places = [place for place in self.search_paths if Path(place).is_dir()]

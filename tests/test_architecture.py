@@ -77,6 +77,9 @@ ONLY_IN = {
     "socket": ("drivers/probe", "sandbox/"),
 }
 
+_POSSESSIVE = re.compile(r"[*+?}]\+|\(\?>")
+"""Quantifiers and groups that Pythons before 3.11.5 get wrong: https://github.com/python/cpython/issues/100061."""
+
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 300, 50, 5
 EXCEPTIONS: dict[str, str] = {}
 """Modules that may be longer than the plan says, each with its reason."""
@@ -115,6 +118,16 @@ def test_the_outside_world_is_touched_in_one_place_each(module):
         allowed = ONLY_IN.get(imported.split(".")[0])
         if allowed is not None and not _type_checking_only(MODULES[module], imported):
             assert module.startswith(allowed), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_patterns_mean_the_same_to_every_python(module):
+    calls = [node for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Call)]
+    for call in calls:
+        if ast.unparse(call.func).startswith("re."):
+            pattern = getattr(call.args[0], "value", "")  # a name stands for one that is compiled elsewhere
+            alone = re.sub(r"\\.|\[(?:\\.|[^]\\])*]", "x", str(pattern), flags=re.DOTALL)
+            assert not _POSSESSIVE.search(alone), f"{module}: {pattern}"
 
 
 def _type_checking_only(path, imported):

@@ -18,7 +18,7 @@ from cws_build.model.gotemplate_pieces import Action, TemplateSyntaxError, Text,
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_LITERAL = re.compile(r"\"(?:\\.|[^\"\\])*+\"|`[^`]*+`")
+_LITERAL = re.compile(r"\"(?:\\.|[^\"\\])*\"|`[^`]*`")
 _NAME = re.compile(r"(?<![\w.$)])\.([A-Za-z_]\w*)")
 _BLOCKS = frozenset({"range", "with", "define", "block"})
 

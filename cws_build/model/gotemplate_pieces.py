@@ -6,17 +6,12 @@ import re
 
 import msgspec
 
-# Possessive throughout: whatever a script holds, the time grows with its length.
-_ACTION = re.compile(
-    r"""
-    \{\{ (?P<left> - (?=\s) )?
-    (?P<body> \s*+ /\* (?: (?!\*/) . )*+ \*/                                          # a comment
-            | (?: " (?: \\. | [^"\\\n] )*+ " | ` [^`]*+ ` | (?! \s-\}\} | \}\} ) . )*+  # texts, anything
-    )
-    \s*? (?P<right> \s- )? \}\}
-    """,
-    re.DOTALL | re.VERBOSE,
-)
+# No possessive quantifiers: until 3.11.5, which Debian 12's Python is older than, they find other things than they say
+# (https://github.com/python/cpython/issues/100061).
+_LEFT = re.compile(r"-(?=\s)")
+_COMMENT = re.compile(r"\s*/\*(?:(?!\*/).)*\*/(?=\s*(?:\s-)?\}\})", re.DOTALL)
+_TEXT_OR_END = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|(?P<end>\}\})", re.DOTALL)
+_RIGHT = re.compile(r"\s-\Z")
 
 
 class TemplateSyntaxError(Exception):
@@ -48,13 +43,25 @@ def scan(text: str) -> list[Text | Action]:
     pieces: list[Text | Action] = []
     at = 0
     while (start := text.find("{{", at)) >= 0:
-        match = _ACTION.match(text, start)
-        if not match:
+        action = _action(text, start)
+        if action is None:
             line = text.count("\n", 0, start) + 1
             raise TemplateSyntaxError(f"'{{{{' on line {line} is never closed")
-        pieces.append(Text(text[at : match.start()]))
-        body = match["body"].strip()
-        pieces.append(Action(match[0], body, bool(match["left"]), bool(match["right"])))
-        at = match.end()
+        pieces += [Text(text[at:start]), action]
+        at = start + len(action.raw)
     pieces.append(Text(text[at:]))
     return pieces
+
+
+def _action(text: str, start: int) -> Action | None:
+    """Return the action that begins at ``start``; None where it is never closed."""
+    left = _LEFT.match(text, start + 2)
+    inside = left.end() if left else start + 2
+    comment = _COMMENT.match(text, inside)
+    after = comment.end() if comment else inside
+    end = next((found.start() for found in _TEXT_OR_END.finditer(text, after) if found["end"]), None)
+    if end is None:
+        return None
+    body = text[inside:end]
+    right = _RIGHT.search(body)
+    return Action(text[start : end + 2], body[: right.start() if right else None].strip(), bool(left), bool(right))

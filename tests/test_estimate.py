@@ -208,8 +208,8 @@ def launch_result(run, way="ami", **fields):
 
 
 def test_results_of_runs_become_measurements():
-    results = [bake_result("b"), launch_result("l"), launch_result("s", way="script"), bake_result("sandboxs")]
-    found = measured_from(results, {"b": NOW, "l": NOW, "s": NOW})
+    results = [bake_result("b"), launch_result("l"), launch_result("s", way="script")]
+    found = measured_from((result, NOW) for result in results)
     assert [one.kind for one in found] == ["bake", "layer", "launch", "script"]
     assert found[2].key == subject().key
     assert found[3].expected == pytest.approx(estimate.script(layers()).p50)
@@ -219,7 +219,7 @@ def test_a_bake_that_failed_counts_as_at_least_so_long():
     import msgspec
 
     record = msgspec.to_builtins(cut_bake("b", "d", 0, 5000.0))
-    (found,) = measured_from([record], {"b": NOW})
+    (found,) = measured_from([(record, NOW)])
     assert (found.censored, found.at, found.key) == (True, NOW, ("d", "0"))
     longer = estimate.bake((), 0, "d", History(measured=(found,), now=NOW))
     assert longer.p50 > estimate.bake((), 0, "d").p50
@@ -233,7 +233,7 @@ def test_what_says_nothing_gives_no_measurement():
         launch_result("l", ready_seconds=None),
         bake_result("b", layers="?"),
     ]
-    found = measured_from(results, {"b": NOW, "l": NOW})
+    found = measured_from((result, NOW) for result in results)
     assert [one.kind for one in found if one.kind != "bake"] == []
 
 
@@ -241,7 +241,7 @@ def test_layers_and_copies_of_launches_are_measured_by_themselves():
     result = launch_result("l", seconds={"copy": 300.0, "layer:base": 4.0, "total": 325.0}, ready_seconds=325.0)
     result["plan"]["copy"] = {"source_region": "us-west-2", "gb": 8.0}
     result["plan"]["way"] = "copy"
-    found = {one.kind: one.seconds for one in measured_from([result], {"l": NOW})}
+    found = {one.kind: one.seconds for one in measured_from([(result, NOW)])}
     assert found == {"copy": 300.0, "layer": 4.0, "launch": 25.0}
 
 
@@ -263,6 +263,6 @@ def test_estimates_are_judged_by_what_came_to_pass():
 
 def test_predictions_are_read_from_results():
     said = {"p50": 50.0, "p90": 70.0, "source": "prior", "n": 0}
-    results = [launch_result("l"), bake_result("b", predicted=said), bake_result("b"), launch_result("other"), {}]
-    found = predictions_from(results, frozenset({"l", "b"}))
+    results = [launch_result("l"), bake_result("b", predicted=said), bake_result("b"), {}]
+    found = predictions_from(results)
     assert [(one.kind, one.actual) for one in found] == [("ami", 25.0), ("bake", 60.0)]

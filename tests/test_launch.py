@@ -89,8 +89,8 @@ def test_what_was_done_is_what_was_planned_and_feeds_the_estimates(pad):
     done = msgspec.to_builtins(result_document(result))
     answered = [{"name": one["name"], "port": one["port"]} for one in done["services"]]
     assert {key: done[key] for key in shared} | {"services": answered} == shared
-    (kept,) = pad.ctx.runs.results()
-    found = {one.kind for one in measured_from([kept], {kept["run"]: "2026-11-22T12:00:00+00:00"}, sandbox=False)}
+    (kept,) = pad.ctx.runs.ended("aws")
+    found = {one.kind for one in measured_from([(kept.result, kept.info.started)], sandbox=False)}
     assert {"script", "layer"} <= found
     assert pad.plan(name="next").comparison.script.n == 1
 

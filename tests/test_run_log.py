@@ -44,9 +44,15 @@ def test_a_run_is_what_its_journal_says(computer):
     assert now.open == (("key_pair", "k"), ("instance", "the machine"), ("security_group", "sg-1"))
     assert (past.info, past.folder) == (info("one"), run.folder)
     assert (past.open, past.kept_until) == ((("instance", "the machine"),), "2026-12-01T00:00:00+00:00")
+    assert runs.past(unfinished=True) == [past]
     runs.forget(past)
     (closed,) = runs.past()
     assert (closed.open, closed.finished) == ((), True)
+    assert runs.past(unfinished=True) == []
+
+
+def results(runs, account="aws"):
+    return [one.result for one in runs.ended(account)]
 
 
 def test_results_come_back_in_the_order_of_the_runs(computer):
@@ -54,7 +60,20 @@ def test_results_come_back_in_the_order_of_the_runs(computer):
     for ident in ("2", "1"):
         with runs.begin(info(ident)) as run:
             run.finish("done", {"run": ident, "text": "é"})
-    assert runs.results() == [{"run": "1", "text": "é"}, {"run": "2", "text": "é"}]
+    with runs.begin(info("3")) as run:
+        run.finish("failed")
+    assert results(runs) == [{"run": "1", "text": "é"}, {"run": "2", "text": "é"}]
+    assert [one.info for one in runs.ended("aws")] == [info("1"), info("2")]
+
+
+def test_results_are_those_of_an_account(computer):
+    mine, other = computer("mine"), computer("other")
+    for runs, account in ((mine, "aws"), (other, "aws"), (mine, "sandbox"), (other, "sandbox")):
+        name = "mine" if runs is mine else "other"
+        with runs.begin(info(f"{account}-{name}", account=account)) as run:
+            run.finish("done", {"from": name})
+    assert results(mine) == results(other) == [{"from": "mine"}, {"from": "other"}]
+    assert (results(mine, "sandbox"), results(other, "sandbox")) == ([{"from": "mine"}], [{"from": "other"}])
 
 
 KILLED = """
@@ -159,7 +178,7 @@ def test_runs_of_older_versions_are_carried_over_once(computer, tmp_path):
         first, second, third = runs.past()
         assert (first.open, first.finished) == ((("key_pair", "k"), ("instance", "i-1")), False)
         assert (second.finished, second.kept_until, third.open) == (True, "2026-12-01", ())
-        assert runs.results() == [{"run": "2-done"}]
+        assert results(runs) == [{"run": "2-done"}]
     assert [path.name for folder in (dead, done, cut) for path in folder.iterdir()] == ["lock"] * 3
 
 

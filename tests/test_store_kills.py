@@ -39,7 +39,7 @@ def check(url):
     assert not runs or before == Count(n=2)
     lines = [run.lines for run in runs]
     assert lines in ([], [[FIRST]], [[FIRST, SECOND, LAST]])
-    assert log.results() == (["{}"] if lines == [[FIRST, SECOND, LAST]] else [])
+    assert [one.text for one in log.ended(RUN.account)] == (["{}"] if lines == [[FIRST, SECOND, LAST]] else [])
     database.close()
     work(url)
     assert counts.get("a") == Count(n=(before.n if before else 0) + 2)

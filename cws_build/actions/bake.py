@@ -164,8 +164,8 @@ def _say_waiting(ctx: Context, compiled: Compiled) -> None:
 def _reap_forerunners(ctx: Context, plan: BakePlan) -> None:
     """Remove what a crashed bake of the same recipe left behind: its key pair would stand in the way."""
     account = ctx.account().name
-    for past in ctx.runs.past():
+    for past in ctx.runs.past(unfinished=True):
         same = past.info.digest == plan.recipe.digest and past.info.account == account
-        if same and past.info.region == plan.region and not (past.alive or past.finished):
+        if same and past.info.region == plan.region and not past.alive:
             removed = reap_run(ctx, past)
             ctx.emit(StepFinished(title=f"removed what the crashed run {past.info.id} left", outcome=str(len(removed))))

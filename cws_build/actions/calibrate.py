@@ -68,8 +68,7 @@ def calibrate(ctx: Context, open_region: Callable[[str], AccountHistory], region
 def own_score(ctx: Context) -> Score | None:
     """Judge the estimates of this account's runs on this computer; None before the first one."""
     account = "sandbox" if ctx.sandbox else "aws"
-    runs = frozenset(run.info.id for run in ctx.runs.past() if run.info.account == account)
-    return score(predictions_from(ctx.runs.results(), runs))
+    return score(predictions_from(run.result for run in ctx.runs.ended(account)))
 
 
 def _durations(snapshot: PastSnapshot, sources: dict[str, str]) -> Iterator[Measured]:

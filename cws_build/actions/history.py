@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def history(ctx: Context) -> History:
     """Return the measurements of this account, the sandbox's or AWS's, which never mix. Asks no cloud."""
     account = "sandbox" if ctx.sandbox else "aws"
-    started = {run.info.id: run.info.started for run in ctx.runs.past() if run.info.account == account}
-    own = measured_from(ctx.runs.results(), started, sandbox=ctx.sandbox)
+    ended = ((run.result, run.info.started) for run in ctx.runs.ended(account))
+    own = measured_from(ended, sandbox=ctx.sandbox)
     return History(
         measured=(*own, *calibrated(ctx)),
         now=ctx.clock().isoformat(timespec="seconds"),

@@ -55,9 +55,9 @@ def recycled(ctx: Context, region: str) -> frozenset[str] | None:
 def launched_images(ctx: Context) -> frozenset[str]:
     """Return the images from which a machine was launched here that became ready, by the results of runs."""
     account = "sandbox" if ctx.sandbox else "aws"
-    runs = {run.info.id for run in ctx.runs.past() if run.info.account == account}
-    ready = (one for one in ctx.runs.results() if one.get("ready_seconds") is not None and not one.get("fell_back"))
-    return frozenset(str(one["ami_id"]) for one in ready if one.get("ami_id") and one.get("run") in runs)
+    results = (run.result for run in ctx.runs.ended(account))
+    ready = (one for one in results if one.get("ready_seconds") is not None and not one.get("fell_back"))
+    return frozenset(str(one["ami_id"]) for one in ready if one.get("ami_id"))
 
 
 def _stock(ctx: Context, region: str) -> Stock:

@@ -217,13 +217,11 @@ def _threats(ctx: Context, ami: Ami) -> tuple[Threat, ...]:
 def spent(ctx: Context) -> Spent:
     """Return what bakes have cost today and this month, by the results that runs have kept."""
     now = ctx.clock().isoformat()
-    started = {run.info.id: run.info.started for run in ctx.runs.past() if run.info.account == ctx.account().name}
     day = month = 0.0
-    for result in ctx.runs.results():
-        at = started.get(str(result.get("run", "")), "")
-        cost = result.get("cost")
+    for run in ctx.runs.ended(ctx.account().name):
+        at, cost = run.info.started, run.result.get("cost")
         usd = cost.get("build_usd") if isinstance(cost, dict) else None
-        if not at or not usd or at[:7] != now[:7]:
+        if not usd or at[:7] != now[:7]:
             continue
         month += usd
         day += usd if at[:10] == now[:10] else 0.0

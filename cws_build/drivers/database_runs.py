@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cws_build.drivers.database_schema import JOURNAL, RUNS
-from cws_build.drivers.run_log import Line, LoggedRun
+from cws_build.drivers.run_log import Line, LoggedResult, LoggedRun
 from cws_build.ports import RunInfo
 
 if TYPE_CHECKING:
@@ -44,21 +44,30 @@ def _append(connection: sa.Connection, run: str, lines: Iterable[Line], at: str 
         connection.execute(sa.insert(JOURNAL), rows)
 
 
-def runs(engine: Engine) -> list[LoggedRun]:
-    """Return all runs with their journals, by id."""
+def runs(engine: Engine, *, unfinished: bool) -> list[LoggedRun]:
+    """Return all runs with their journals, or those alone whose journal was not closed, by id."""
     found: dict[str, LoggedRun] = {}
-    columns = (JOURNAL.c.run, JOURNAL.c.what, JOURNAL.c.kind, JOURNAL.c.name)
+    wanted = sa.select(RUNS.c.id, RUNS.c.place, RUNS.c.info).order_by(RUNS.c.id)
+    lines = sa.select(JOURNAL.c.run, JOURNAL.c.what, JOURNAL.c.kind, JOURNAL.c.name).order_by(JOURNAL.c.line)
+    if unfinished:
+        closed = sa.select(JOURNAL.c.run).where(JOURNAL.c.what == "finish")
+        wanted, lines = wanted.where(RUNS.c.id.not_in(closed)), lines.where(JOURNAL.c.run.not_in(closed))
     with engine.reading() as connection:
-        for row in connection.execute(sa.select(RUNS.c.id, RUNS.c.place, RUNS.c.info).order_by(RUNS.c.id)):
+        for row in connection.execute(wanted):
             found[row.id] = LoggedRun(msgspec.json.decode(row.info, type=RunInfo), row.place, [])
-        for run, *line in connection.execute(sa.select(*columns).order_by(JOURNAL.c.line)):
+        for run, *line in connection.execute(lines):
             if run in found:  # one may have begun between the two questions
                 found[run].lines.append(Line(*line))
     return list(found.values())
 
 
-def results(engine: Engine) -> list[str]:
-    """Return what runs have ended with, by the runs' ids."""
-    kept = sa.select(RUNS.c.result).where(RUNS.c.result.is_not(None)).order_by(RUNS.c.id)
+def ended(engine: Engine, account: str) -> list[LoggedResult]:
+    """Return the runs of an account that have kept a result, by id."""
+    kept = sa.select(RUNS.c.info, RUNS.c.place, RUNS.c.result).where(RUNS.c.result.is_not(None)).order_by(RUNS.c.id)
+    found = []
     with engine.reading() as connection:
-        return list(connection.execute(kept).scalars())
+        for text, place, result in connection.execute(kept):
+            info = msgspec.json.decode(text, type=RunInfo)
+            if info.account == account:
+                found.append(LoggedResult(info, place, result))
+    return found

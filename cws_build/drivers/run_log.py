@@ -52,6 +52,15 @@ class LoggedRun(msgspec.Struct, frozen=True, array_like=True):
         return tuple(resource for resource, what in seen.items() if what != "gone")
 
 
+class LoggedResult(msgspec.Struct, frozen=True, array_like=True):
+    """A run with the JSON document that it has ended with."""
+
+    info: RunInfo
+    place: str
+    """As in `LoggedRun`."""
+    text: str
+
+
 class RunLog:
     """The runs of a store. Every method raises StoreError."""
 
@@ -76,22 +85,22 @@ class RunLog:
 
         database_runs.write(self._database.engine(), run, lines, result)
 
-    def runs(self) -> list[LoggedRun]:
-        """Return all runs, by id."""
+    def runs(self, *, unfinished: bool = False) -> list[LoggedRun]:
+        """Return all runs, or those alone whose journal was not closed, by id."""
 
         def ask() -> list[LoggedRun]:
             from cws_build.drivers import database_runs
 
-            return database_runs.runs(self._database.engine())
+            return database_runs.runs(self._database.engine(), unfinished=unfinished)
 
-        return self._database.ask("runs", ask, list[LoggedRun], nothing=[])
+        return self._database.ask("unfinished runs" if unfinished else "runs", ask, list[LoggedRun], nothing=[])
 
-    def results(self) -> list[str]:
-        """Return the JSON documents that runs have ended with, by the runs' ids."""
+    def ended(self, account: str) -> list[LoggedResult]:
+        """Return the runs of an account that have kept a result, by id."""
 
-        def ask() -> list[str]:
+        def ask() -> list[LoggedResult]:
             from cws_build.drivers import database_runs
 
-            return database_runs.results(self._database.engine())
+            return database_runs.ended(self._database.engine(), account)
 
-        return self._database.ask("results", ask, list[str], nothing=[])
+        return self._database.ask(f"ended {account}", ask, list[LoggedResult], nothing=[])

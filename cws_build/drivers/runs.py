@@ -25,10 +25,10 @@ import msgspec
 from cws_build.drivers.database import Database
 from cws_build.drivers.descendants import naming
 from cws_build.drivers.old_runs import carry_over
-from cws_build.drivers.run_log import Line, LoggedRun, RunLog
+from cws_build.drivers.run_log import Line, LoggedResult, LoggedRun, RunLog
 from cws_build.drivers.tool_home import remove_home
 from cws_build.errors import Interrupted, ToolError
-from cws_build.ports import PastRun, RunInfo
+from cws_build.ports import EndedRun, PastRun, RunInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,20 +147,22 @@ class DiskRuns:
         log.add(LoggedRun(info, self._place))
         return log
 
-    def results(self) -> list[dict[str, Any]]:
+    def ended(self, account: str) -> Iterator[EndedRun]:
         """See the port."""
-        read = map(msgspec.json.decode, self._log().results())
-        return [result for result in read if isinstance(result, dict)]
+        for run in self._log().ended(account):
+            result = msgspec.json.decode(run.text)
+            if isinstance(result, dict) and self._concerns_us(run):
+                yield EndedRun(run.info, result)
 
     def recipe(self, run: str) -> dict[str, Any] | None:
         """See the port."""
         return _document(self._runs / run / "workspace" / "recipe.json") if run else None
 
-    def past(self) -> list[PastRun]:
+    def past(self, *, unfinished: bool = False) -> list[PastRun]:
         """See the port."""
         if self._begun is not None:
             self._begun.exception()  # what this process has begun stands there, or is nothing
-        runs = [run for run in self._log().runs() if self._concerns_us(run)]
+        runs = [run for run in self._log().runs(unfinished=unfinished) if self._concerns_us(run)]
         return [
             PastRun(
                 info=run.info,
@@ -173,20 +175,21 @@ class DiskRuns:
             for run in runs
         ]
 
-    def _concerns_us(self, run: LoggedRun) -> bool:
+    def _concerns_us(self, run: LoggedRun | LoggedResult) -> bool:
         """Leave out what ran in another computer's sandbox: neither can it be reached, nor was it measured here."""
         return run.info.account != "sandbox" or self._is_ours(run)
 
-    def _is_ours(self, run: LoggedRun) -> bool:
+    def _is_ours(self, run: LoggedRun | LoggedResult) -> bool:
         """Tell whether a run began here: a computer may be renamed, and a folder moved with everything in it."""
         return run.place == self._place or (self._runs / run.info.id).is_dir()
 
     def _is_alive(self, run: LoggedRun) -> bool:
+        if run.finished:
+            return False
         if self._is_ours(run):
             return _is_locked(self._runs / run.info.id / "lock")
         expires = run.info.expires
-        over = bool(expires) and datetime.fromisoformat(expires) < datetime.now(UTC)
-        return not (run.finished or over)
+        return not (expires and datetime.fromisoformat(expires) < datetime.now(UTC))
 
     @contextmanager
     def lock(self, name: str, waiting: Callable[[], None], cancel: Cancel) -> Iterator[None]:

@@ -10,7 +10,7 @@ from cws_build.model import priors
 from cws_build.model.recipe import LayerSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,21 +75,15 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         return [one for one in self.measured if one.kind == kind and one.seconds > 0]
 
 
-def measured_from(
-    results: Sequence[Mapping[str, Any]], started: Mapping[str, str], *, sandbox: bool = False
-) -> list[Measured]:
+def measured_from(ended: Iterable[tuple[Mapping[str, Any], str]], *, sandbox: bool = False) -> list[Measured]:
     """Read measurements from the results that runs have kept; a result that is not understood gives none.
 
     Args:
-        results: As `cws_build.ports.Runs.results` returns them.
-        started: The runs of the account in question: id to when it began, ISO 8601. Results of others are left out.
+        ended: The results of an account's runs, each with when its run began, ISO 8601.
         sandbox: That account is the sandbox.
     """
     found: list[Measured] = []
-    for result in results:
-        at = started.get(str(result.get("run", "")))
-        if at is None:
-            continue
+    for result, at in ended:
         try:
             if "cut" in result:
                 found.append(msgspec.structs.replace(msgspec.convert(result["cut"], Measured), at=at))

@@ -9,7 +9,7 @@ import msgspec
 from cws_build.model.estimate import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _ENOUGH = 30
 _COVERED = (0.8, 0.97)
@@ -58,17 +58,10 @@ def score(predictions: Sequence[Prediction]) -> Score | None:
     )
 
 
-def predictions_from(results: Sequence[Mapping[str, Any]], runs: frozenset[str]) -> list[Prediction]:
-    """Read predictions with their outcomes from the results that runs have kept.
-
-    Args:
-        results: As `cws_build.ports.Runs.results` returns them.
-        runs: The runs of the account in question.
-    """
+def predictions_from(results: Iterable[Mapping[str, Any]]) -> list[Prediction]:
+    """Read predictions with their outcomes from the results that runs have kept; others give none."""
     found = []
     for result in results:
-        if result.get("run") not in runs:
-            continue
         try:
             read = _of_launch(result) if "ready_seconds" in result else _of_bake(result)
         except (LookupError, TypeError, AttributeError, msgspec.ValidationError):

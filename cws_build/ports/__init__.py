@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -231,6 +231,13 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     """Resources written down and not seen gone: (kind, id or name)."""
 
 
+class EndedRun(msgspec.Struct, frozen=True):
+    """A run that has ended, and the result that it kept, as JSON."""
+
+    info: RunInfo
+    result: dict[str, Any]
+
+
 class Runs(Protocol):
     """All runs in the store: those of this user on this machine, and of others who share it.
 
@@ -250,16 +257,16 @@ class Runs(Protocol):
         """
         ...
 
-    def results(self) -> list[dict[str, Any]]:
-        """Return the results that finished runs kept, oldest first."""
+    def ended(self, account: str) -> Iterator[EndedRun]:
+        """Yield the runs of an account that kept a result, oldest first."""
         ...
 
     def recipe(self, run: str) -> dict[str, Any] | None:
         """Return the recipe that a run of this machine worked on, None for a run of another one."""
         ...
 
-    def past(self) -> list[PastRun]:
-        """Return every run, oldest first."""
+    def past(self, *, unfinished: bool = False) -> list[PastRun]:
+        """Return every run, or those alone whose journal was never closed, oldest first."""
         ...
 
     def lock(self, name: str, waiting: Callable[[], None], cancel: Cancel) -> AbstractContextManager[None]:

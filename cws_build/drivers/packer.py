@@ -55,6 +55,7 @@ class PackerCli:
         self._patience = patience or process.Patience()
         self._lock = threading.Lock()
         self._asked: Future[PackerVersion] | None = None
+        self._version: PackerVersion | None = None
 
     @property
     def executable(self) -> str:
@@ -67,7 +68,7 @@ class PackerCli:
     def prepare(self) -> None:
         """Begin to ask the binary for its version, which takes it about 0.1 s."""
         with self._lock:
-            if self._asked is None:
+            if self._asked is None and self._version is None:
                 pool = ThreadPoolExecutor(1, "packer-version")
                 self._asked = pool.submit(self._ask_version)
                 pool.shutdown(wait=False)
@@ -78,9 +79,10 @@ class PackerCli:
         Raises:
             ToolMissing: There is no Packer, it is another program of that name, or it is older than 1.6.
         """
-        self.prepare()
-        assert self._asked is not None  # noqa: S101  just begun
-        return self._asked.result()
+        if self._version is None:
+            # Unprepared it is asked in this thread, where an interrupt ends the asking.
+            self._version = self._asked.result() if self._asked else self._ask_version()
+        return self._version
 
     def _ask_version(self) -> PackerVersion:
         executable = self.executable

@@ -79,5 +79,8 @@ def test_the_next_use_of_a_run_finds_what_the_last_one_lost(tmp_path):
 
 def test_what_still_listens_there_ends_with_it(tmp_path):
     with ToolHome(tmp_path) as home:
-        master = subprocess.Popen(["/bin/sh", "-c", "sleep 600; :", f"ssh: {home.connections}/1a2b3c [mux]"])
+        words = ["/bin/sh", "-c", "echo; sleep 600; :", f"ssh: {home.connections}/1a2b3c [mux]"]
+        master = subprocess.Popen(words, stdout=subprocess.PIPE)
+        master.stdout.readline()  # before, its command line may still be empty
+    master.stdout.close()
     assert master.wait(10) == -signal.SIGTERM

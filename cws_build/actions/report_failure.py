@@ -80,11 +80,16 @@ def _task_failed(build: Build, task: TaskFinished, details: dict[str, object]) -
     again = f"cws-build bake {build.plan.recipe.template}"
     resume = f"mend it and run `{again}` again; it goes on from the finished layers"
     look = f"`{again} --on-failure keep` leaves the machine for a look"
+    kept = f"look at the machine that is kept; `{_removal(build)}` ends it before its time"
     return BakeFailed(
         task_failure.sentence(task, f"the bake of {build.run.info.subject}"),
-        hint=task_failure.known_hint(task) or (resume if "partial_ami" in details else look),
+        hint=task_failure.known_hint(task) or (resume if "partial_ami" in details else kept if build.keep else look),
         details=details | task_failure.details(task),
     )
+
+
+def _removal(build: Build) -> str:
+    return f"cws-build reap --run {build.run.info.id}"
 
 
 def keep_machine(ctx: Context, build: Build, cloud: Cloud, access: Access, watch: Watch) -> None:
@@ -108,6 +113,6 @@ def keep_machine(ctx: Context, build: Build, cloud: Cloud, access: Access, watch
             run=build.run.info.id,
             subject=build.run.info.subject,
             message=f"{instance} keeps running until {until}: ssh -i {access.key_file} {user}@{address}",
-            hint=f"cws-build reap --run {build.run.info.id} removes it before",
+            hint=f"{_removal(build)} removes it before",
         )
     )

@@ -16,6 +16,7 @@ def keep(box, lab, folder):
     """Bake what fails, and return how it ended and the notice about the machine."""
     done = box.cws("bake", "breaks", "--on-failure", "keep", libraries=lab.libraries, folder=folder)
     assert done.code == 6, done.out
+    assert "the machine that is kept" in done.error["hint"]
     notice = next(event for event in done.events if event["event"] == "notice" and "keeps running" in event["message"])
     return done, notice
 

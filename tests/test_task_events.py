@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from cws_build.drivers.process import Command, capture
 from cws_build.drivers.task_events import TaskEvents
 from cws_build.model.events import LayerFinished, LayerStarted, TaskFinished, TaskStarted
 from cws_build.model.scrub import Scrubber
+from cws_build.model.task_failure import known_hint
 
 HERE = Path(__file__).parent
 PROJECT = HERE / "data/packer/project"
@@ -154,6 +156,8 @@ def test_an_unreachable_machine_is_told(project, tmp_path):
     (task,) = finished(events).values()
     assert (task.status, task.ignored) == ("unreachable", False)
     assert "refused" in task.message
+    assert "run the same command again" in known_hint(task)
+    assert known_hint(msgspec.structs.replace(task, status="failed")) == ""
 
 
 def test_without_the_variable_nothing_happens(project):

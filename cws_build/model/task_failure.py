@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from cws_build.model.events import TaskFinished
 
 
+_LOST = "run the same command again; a machine that was ended, or has run out of memory, answers no more"
+
+
 def sentence(task: TaskFinished, otherwise: str) -> str:
     """Return what failed, where, and what the task said.
 
@@ -18,13 +21,15 @@ def sentence(task: TaskFinished, otherwise: str) -> str:
         otherwise: What failed if the task belongs to no layer.
     """
     what = f"layer {task.layer}" if task.layer else otherwise
-    return f"{what} failed in task '{task.task}' ({task.path}): {task.message}"
+    return f"{what} failed in task '{task.task}' ({task.path}): {task.message.removesuffix(':')}"
 
 
 def known_hint(task: TaskFinished) -> str:
     """Return what helps when the machine could not be reached; empty where the task itself has failed."""
-    known = explain([task.message, *task.output.splitlines()]) if task.status == "unreachable" else None
-    return known.hint if known else ""
+    if task.status != "unreachable":
+        return ""
+    known = explain([task.message, *task.output.splitlines()])
+    return known.hint if known else _LOST
 
 
 def details(task: TaskFinished) -> dict[str, Any]:

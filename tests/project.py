@@ -79,11 +79,11 @@ def rendering(name, *, packer="", **options):
     return rendering_of(context(LIBRARY, packer=packer), compiled(name, **options))
 
 
-def python(program, *words, **environment):
-    """Run a program in a child Python; return the finished process."""
+def python(program, *words, executable=sys.executable, **environment):
+    """Run a program in a child Python, this one by default; return the finished process."""
     keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "-c", program, *words],
+        [executable, "-c", program, *words],
         cwd=ROOT,
         env=keep | {"PYTHONPATH": str(ROOT)} | environment,
         text=True,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from cws_build.model.recipe import LayerSpec, canonical, chain, files_digest, ro
 from tests.project import DATA, LIBRARY, ROOT, compiled, document, fixture_library, python
 
 GOLDEN = DATA / "golden" / "digests.json"
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 CASES = [
     ("studio", "x86_64"),
     ("studio", "arm64"),
@@ -61,6 +65,18 @@ def test_digests_are_the_golden_ones_whatever_the_hash_seed(seed):
         "if they are meant to move: say so in CHANGELOG.md, every image is baked anew"
     )
     assert all(list(found[name]) == list(layers) for name, layers in json.loads(GOLDEN.read_text()).items())
+
+
+def test_digests_are_the_golden_ones_to_the_systems_own_python():
+    """A distribution's Python may lack what was mended in ours, as Debian 12's does."""
+    version = "import sys; print(*sys.version_info[:2])"
+    if not SYSTEM_PYTHON.exists() or python(version, executable=SYSTEM_PYTHON).stdout != python(version).stdout:
+        pytest.skip("no Python of the same version is installed in /usr/bin: compiled packages are not for another")
+    paths = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    words = (PRINT, str(LIBRARY), *(f"{name}:{arch}" for name, arch in CASES))
+    done = python(*words, executable=SYSTEM_PYTHON, PYTHONPATH=os.pathsep.join(paths))
+    assert done.stderr == ""
+    assert document(done.stdout) == json.loads(GOLDEN.read_text())
 
 
 def test_digests_do_not_know_where_the_library_stands(tmp_path):

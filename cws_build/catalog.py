@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True):
     template: Template
     file: Path
     problems: tuple[Problem, ...] = ()
+    parents: tuple[tuple[str, int], ...] = ()
+    """What it inherits, each with its line."""
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -32,6 +35,17 @@ class Broken(msgspec.Struct, frozen=True):
     name: str
     file: Path
     problems: tuple[Problem, ...]
+    parents: tuple[tuple[str, int], ...] = ()
+    """As of an `Entry`, where they can be told."""
+
+
+class _CircleError(InputError):
+    """Templates inherit each other."""
+
+    def __init__(self, file: Path, names: Sequence[str]) -> None:
+        self.names = names
+        self.sentence = f"templates inherit each other in a circle: {' -> '.join(names)}"
+        super().__init__(f"{file}: {self.sentence}", hint="take one of them out of the inherits of another")
 
 
 class Catalog:
@@ -62,7 +76,31 @@ class Catalog:
         """What is wrong with any of the files."""
         found = [problem for entry in self.entries for problem in entry.problems]
         found += [problem for broken in self.broken for problem in broken.problems]
+        items: tuple[Entry | Broken, ...] = (*self.entries, *self.broken)
+        found += [problem for item in items for problem in self.family_problems(item)]
         return (*found, *self._shadowed)
+
+    def family_problems(self, item: Entry | Broken) -> list[Problem]:
+        """Return what is wrong with the parents that a file names: all that do not exist, and a circle."""
+        found = []
+        for index, (name, line) in enumerate(item.parents):
+            with suppress(InputError):  # what is wrong with a broken parent is told of its own file
+                if self._parent(name, item.file) is None:
+                    message = f"there is no template '{name}'"
+                    found.append(Problem(str(item.file), line, f"inherits[{index}]", message, self._parent_hint(name)))
+        circle = self._circle(item) if isinstance(item, Entry) else None
+        if circle:
+            found.append(Problem(str(item.file), item.parents[0][1], "inherits", circle.sentence, circle.hint))
+        return found
+
+    def _circle(self, entry: Entry) -> _CircleError | None:
+        try:
+            self.lineage(entry)
+        except _CircleError as error:
+            return error if entry.template.name in error.names else None
+        except InputError:
+            pass
+        return None
 
     def _added(self, entry: Entry) -> bool:
         """Take an entry into the indexes, unless another has its name."""
@@ -94,7 +132,7 @@ class Catalog:
             return entry
         for broken in self.broken:
             if wanted in {broken.name, broken.file.stem, broken.file.name}:
-                raise _broken_error(broken)
+                raise self._broken_error(broken)
         if path.suffix in SUFFIXES or "/" in wanted:
             return self._from_file(path)
         known = [*self._by_slug, *self._by_name]
@@ -110,8 +148,11 @@ class Catalog:
             raise InputError(f"there is no file {path}", hint="give a template's name, or the path of its file")
         item = _read(path.resolve(), strict=self.strict)
         if isinstance(item, Broken):
-            raise _broken_error(item)
+            raise self._broken_error(item)
         return item
+
+    def _broken_error(self, broken: Broken) -> InputError:
+        return _broken_error(broken, self.family_problems(broken))
 
     def lineage(self, entry: Entry) -> tuple[Template, ...]:
         """Return the template's ancestors, parents first and each once, and the template itself last.
@@ -127,16 +168,23 @@ class Catalog:
 
     def parent(self, name: str, child: Entry) -> Entry:
         """Return the parent ``name`` of ``child``; raises InputError."""
+        found = self._parent(name, child.file)
+        if found:
+            return found
+        message = f"{child.file}: '{child.template.name}' inherits '{name}', which does not exist"
+        raise InputError(message, hint=self._parent_hint(name))
+
+    def _parent(self, name: str, file: Path) -> Entry | None:
+        """Return what a file names as a parent, None where there is no such template; raises InputError if broken."""
         named = self._by_name.get(name) or self._by_slug.get(name)
-        named = named or _neighbour(name, child.file, strict=self.strict)
-        if named:
-            return named
-        for broken in self.broken:
+        named = named or _neighbour(name, file, strict=self.strict)
+        for broken in () if named else self.broken:
             if broken.name == name:
                 raise _broken_error(broken)
-        hint = did_you_mean(name, [*self._by_name, *self._by_slug])
-        message = f"{child.file}: '{child.template.name}' inherits '{name}', which does not exist"
-        raise InputError(message, hint=hint or "parents are named by 'name' or 'slug'")
+        return named
+
+    def _parent_hint(self, name: str) -> str:
+        return did_you_mean(name, [*self._by_name, *self._by_slug]) or "parents are named by 'name' or 'slug'"
 
 
 class _Climb:
@@ -149,11 +197,7 @@ class _Climb:
     def visit(self, entry: Entry, below: tuple[str, ...]) -> None:
         name = entry.template.name
         if name in below:
-            circle = " -> ".join((*below[below.index(name) :], name))
-            raise InputError(
-                f"{entry.file}: templates inherit each other in a circle: {circle}",
-                hint="take one of them out of the inherits of another",
-            )
+            raise _CircleError(entry.file, (*below[below.index(name) :], name))
         if name in self._found:
             return
         for parent in entry.template.inherits:
@@ -188,12 +232,13 @@ def _read(file: Path, *, strict: bool) -> Entry | Broken:
     except OSError as error:
         reading = Reading(None, (Problem(str(file), 0, "", f"cannot be read: {error.strerror}"),))
     if reading.template is None:
-        return Broken(reading.name, file, reading.problems)
-    return Entry(reading.template, file, reading.problems)
+        return Broken(reading.name, file, reading.problems, reading.parents)
+    return Entry(reading.template, file, reading.problems, reading.parents)
 
 
-def _broken_error(broken: Broken) -> InputError:
-    errors = [problem for problem in broken.problems if problem.severity == "error"]
+def _broken_error(broken: Broken, more: Sequence[Problem] = ()) -> InputError:
+    problems = (*broken.problems, *more)
+    errors = [problem for problem in problems if problem.severity == "error"]
     count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
     hint = f"cws-build templates validate {broken.file}"
-    return InputError(f"{broken.file} has {count}", hint=hint, problems=broken.problems)
+    return InputError(f"{broken.file} has {count}", hint=hint, problems=problems)

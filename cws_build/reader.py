@@ -37,11 +37,13 @@ class Reading(msgspec.Struct, frozen=True):
         template: The template, or None when there is an error among the problems.
         problems: Errors and warnings, in the order of their lines.
         name: The name the file gives, also where the template could not be read; may be empty.
+        parents: What it inherits, each with its line, also where the template has errors.
     """
 
     template: Template | None
     problems: tuple[Problem, ...] = ()
     name: str = ""
+    parents: tuple[tuple[str, int], ...] = ()
 
 
 def read_template(text: str, file: str, *, strict: bool = False) -> Reading:
@@ -64,7 +66,8 @@ def read_template(text: str, file: str, *, strict: bool = False) -> Reading:
     findings = [*decoder.findings, *_check_needed(document.data, template), *check(template)]
     problems = [*document.problems, *_placed(findings, document), *_secret_problems(text, file)]
     failed = any(problem.severity == "error" for problem in problems)
-    return Reading(None if failed else template, _in_order(problems), _name(document.data))
+    parents = [(parent, document.line_of(("inherits", index))) for index, parent in enumerate(template.inherits)]
+    return Reading(None if failed else template, _in_order(problems), _name(document.data), tuple(parents))
 
 
 def _name(data: dict[str, Any]) -> str:

@@ -113,6 +113,46 @@ def test_a_missing_parent_gets_a_did_you_mean_and_a_broken_one_its_problems(fold
     assert refused(catalog.lineage, catalog.find("Orphan")).problems[0].path == "base"
 
 
+def family(folder, below=""):
+    """Write files whose parents are wrong in every way, and return the lines that say so."""
+    folder("Fine", f"{below}fine.yml", slug="fine")
+    folder("Leads there", f"{below}above.yml", inherits="[fine, B]")
+    folder("B", f"{below}b.yml", inherits="[C]")
+    folder("C", f"{below}c.yml", inherits="[B]")
+    folder("Many", f"{below}many.yml", inherits="[fin, nobody, fine]")
+    folder("Broken", f"{below}broken.yml", base="nope", inherits="[nobody]")
+    folder("Of broken", f"{below}of.yml", inherits="[Broken]")
+    circle = "inherits: templates inherit each other in a circle"
+    nobody = "there is no template 'nobody' (parents are named by 'name' or 'slug')"
+    mend = "(take one of them out of the inherits of another)"
+    return [
+        f"{folder.path}/b.yml:4: {circle}: B -> C -> B {mend}",
+        f"{folder.path}/broken.yml:4: inherits[0]: {nobody}",
+        f"{folder.path}/c.yml:4: {circle}: C -> B -> C {mend}",
+        f"{folder.path}/many.yml:4: inherits[0]: there is no template 'fin' (did you mean 'fine'?)",
+        f"{folder.path}/many.yml:4: inherits[1]: {nobody}",
+    ]
+
+
+def test_every_mistake_about_parents_is_told_at_once_with_its_line(folder):
+    expected = family(folder)
+    catalog = Catalog.load([folder.path])
+    assert sorted(str(one) for one in catalog.problems if one.path.startswith("inherits")) == expected
+    broken = refused(catalog.find, "Broken").problems
+    assert [one.path for one in broken] == ["base", "inherits[0]"]
+
+
+def test_the_command_tells_them_of_a_library_and_of_files(folder, cws):
+    expected = [line.replace(str(folder.path), f"{folder.path}/templates") for line in family(folder, "templates/")]
+    files = sorted((folder.path / "templates").iterdir())
+    # Who names a file wants to use it: one that leads into a circle is wrong then.
+    for words, count in (([], "6 mistakes in 4 files"), (files, "7 mistakes in 5 files")):
+        done = cws("--library", folder.path, "templates", "validate", *words)
+        assert done.code == 2
+        assert count in done.err
+        assert [line for line in expected if line not in done.err] == []
+
+
 def test_a_template_given_by_path_sees_its_neighbours(folder, tmp_path_factory):
     folder("Parent", "parent.yml")
     child = folder("Child", "child.yml", inherits="[Parent]")

@@ -132,12 +132,15 @@ def _validate(invocation: Invocation) -> int:
 
 def _problems_of(catalog: Catalog, name: str) -> list[Problem]:
     """Return the problems of one template, its parents' included; one that is missing is a problem as well."""
+    found: list[Problem] = []
     try:
         entry = catalog.find(name)
+        found = [*entry.problems, *catalog.family_problems(entry)]
         catalog.lineage(entry)
     except InputError as error:
-        return list(error.problems) or [Problem(name, 0, "", error.message, error.hint)]
-    return list(entry.problems)
+        told = any(problem.severity == "error" for problem in found)
+        return found if told else [*found, *(error.problems or [Problem(name, 0, "", error.message, error.hint)])]
+    return found
 
 
 def _render(invocation: Invocation) -> int:
